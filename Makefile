@@ -1,0 +1,82 @@
+# tweetlake: everything a contributor or a curious newcomer types. `make help` lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+UV := .cache/uv/bin/uv
+BIN := .venv/bin
+PLAYBOOK := $(BIN)/ansible-playbook
+MOLECULE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/molecule
+ROLES := python postgresql airflow twitter_etl
+
+# uv trusts what the machine trusts, so that it works behind a TLS-inspecting proxy too.
+export UV_SYSTEM_CERTS := 1
+export ANSIBLE_FORCE_COLOR ?= $(if $(CI),0,1)
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+## ---- the two commands of the README
+
+demo: setup-hosts ## Boot a host, run site.yml against it, land yesterday's posts, show them
+	$(PLAYBOOK) -i inventory/local molecule/resources/create.yml
+	$(PLAYBOOK) -i inventory/local site.yml
+	$(PLAYBOOK) -i inventory/local playbooks/run.yml
+	$(BIN)/python -m tests.show_demo
+
+demo-stop: ## Remove the demo host and its stand-ins
+	$(PLAYBOOK) -i inventory/local molecule/resources/destroy.yml
+
+test: lint test-fast test-roles ## Do all set-up, then lint, pytest and every Molecule scenario
+
+## ---- its parts
+
+setup: .venv/.synced .cache/airflow-venv/.synced ## Make the contributor's .venv (uv, one lock file)
+
+setup-hosts: setup ## Install what test hosts need (podman, base images) with apt, and say so
+	$(PLAYBOOK) -i localhost, molecule/resources/machine.yml
+
+lint: setup ## ansible-lint (production), yamllint, ruff, mypy, lock files in step
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/yamllint --strict .
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ansible-lint --offline
+	$(UV) lock --check
+
+test-fast: setup ## pytest, no host: script, simulator, DAG, role contracts
+	$(BIN)/python -m pytest tests
+	AIRFLOW_HOME=$$(mktemp -d) .cache/airflow-venv/bin/python -m pytest --noconftest tests/test_dag.py
+
+test-roles: setup-hosts ## Molecule: every role and the whole site on real systemd hosts
+	for scenario in $(ROLES) default; do echo "== molecule test -s $$scenario"; $(MOLECULE) test -s $$scenario; done
+
+lock: $(UV) ## Update uv.lock and the hash-locked requirements that hosts install
+	$(UV) lock --upgrade
+	$(MAKE) export
+
+export: $(UV) ## Write the hosts' requirements from uv.lock
+	$(UV) export -q --no-default-groups --no-header -o scripts/requirements.txt
+	$(UV) export -q --only-group airflow --no-header -o roles/airflow/files/requirements.txt
+	echo "uv==0.13.8" | $(UV) pip compile -q --generate-hashes --no-header --universal --python-version 3.11 - > roles/python/files/uv.txt
+
+.PHONY: help demo demo-stop test setup setup-hosts lint test-fast test-roles lock export
+
+# ---- how the two environments come to be
+
+$(UV): roles/python/files/uv.txt
+	@python3 -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "python3-venv is missing: installing it with apt"; \
+	  $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends python3-venv; }
+	python3 -m venv .cache/uv
+	.cache/uv/bin/pip install -q --disable-pip-version-check --require-hashes -r roles/python/files/uv.txt
+	@touch $@
+
+.venv/.synced: $(UV) pyproject.toml uv.lock
+	$(UV) sync -q --locked
+	@touch $@
+
+.cache/airflow-venv/.synced: $(UV) pyproject.toml uv.lock
+	UV_PROJECT_ENVIRONMENT=.cache/airflow-venv $(UV) sync -q --locked --only-group airflow --only-group airflow-test
+	@touch $@

@@ -1,0 +1,150 @@
+"""
+### One UTC day of posts, every day
+
+The run for day D starts at the time of `schedule` (01:30 UTC unless changed) on D+1 and runs
+`twitter_etl.py --date D`: all posts **created** on D become the partition `dt=D` of the bucket.
+A rerun replaces its own partition and nothing else.
+
+**Run a day again, or one that was missed:** *Trigger*, and fill in `date`. Without it, a manual run takes the last
+complete day.
+**Another account or a search:** fill in `account` or `query`. Such a run lands under `manual/` in the destination, with
+`source=NAME` in its path, so that it never replaces a day of the regular source.
+**The newest N posts:** fill in `latest`.
+
+**When it fails:** the last lines of the log say what happened, what was kept and what to do. An X or bucket that
+doesn't answer and a used-up rate limit are retried with growing pauses; wrong settings, refused credentials, spent
+credits and bad data fail at once, because another try would only fail (or cost) again.
+
+What runs is set in the inventory (`twitter_etl_*`), which Ansible writes to `/etc/twitter-etl/settings.json`.
+"""
+
+import json
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.sdk import DAG, Context, CronDataIntervalTimetable, Param
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+SETTINGS = json.loads(Path(os.environ.get("TWITTER_ETL_SETTINGS", "/etc/twitter-etl/settings.json")).read_text())
+
+# Exit codes of twitter_etl.py that another try can't help; the others (5 rate limit, 6 X, 7 bucket) are retried.
+HOPELESS = {
+    2: "a setting or a parameter is wrong",
+    3: "X refused the credentials",
+    4: "X credits or the spending cap are used up",
+    8: "the data is bad: too many rejects, or X knows no such account or doesn't show it",
+    9: "the budget would be exceeded",
+}
+
+# Whatever a person types reaches the script as one argument: through the environment, never through this text.
+COMMAND = """
+exec "$PYTHON" "$SCRIPT" --env-file="$ENV_FILE" --to="$TO" \
+    ${ACCOUNT:+--account="$ACCOUNT"} ${QUERY:+--query="$QUERY"} ${NAME:+--name="$NAME"} \
+    ${DATE:+--date="$DATE"} ${LATEST:+--latest="$LATEST"} \
+    ${REPLIES:+--include-replies} ${RETWEETS:+--include-retweets} ${ARCHIVE:+--archive}
+"""
+
+# The whole environment of the script: nothing of Airflow's own is handed on. Secrets are in ENV_FILE.
+ENVIRONMENT = {
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "LANG": "C.UTF-8",
+    "HOME": "{{ settings.state_dir }}",
+    "PYTHON": "{{ settings.python }}",
+    "SCRIPT": "{{ settings.script }}",
+    "ENV_FILE": "{{ settings.env_file }}",
+    "TO": "{{ settings.destination }}{{ '/manual' if params.account or params.query else '' }}",
+    "ACCOUNT": "{{ params.account or ('' if params.query else settings.account) }}",
+    "QUERY": "{{ params.query or ('' if params.account else settings.query) }}",
+    "NAME": "{{ params.name or params.account or ('search' if params.query else settings.name) }}",
+    # A run triggered without a logical date has no data interval: yesterday, then.
+    "DATE": "{{ '' if params.latest else params.date or"
+    " (data_interval_start if data_interval_start is defined else dag_run.run_after - macros.timedelta(days=1)) | ds }}",
+    "LATEST": "{{ params.latest or '' }}",
+    "REPLIES": "1" if SETTINGS["include_replies"] else "",
+    "RETWEETS": "1" if SETTINGS["include_retweets"] else "",
+    "ARCHIVE": "1" if SETTINGS["archive"] else "",
+}
+
+# End of the text, in the browser's regular expressions and in Python's, where $ alone lets a last newline pass.
+END = r"$(?!\n)"
+PARAMS = {
+    "account": Param(
+        None,
+        type=["null", "string"],
+        pattern=r"^[A-Za-z0-9_]{1,15}" + END,
+        description="Another account than the inventory's, without the @. Lands under manual/.",
+    ),
+    "query": Param(
+        None,
+        type=["null", "string"],
+        pattern=r"^[^\x00-\x1f\x7f]+" + END,
+        maxLength=1024,
+        description="A search instead of an account. Lands under manual/.",
+    ),
+    "name": Param(
+        None,
+        type=["null", "string"],
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}" + END,
+        description="source=NAME of a run with another account or query; otherwise the account, or `search`.",
+    ),
+    "date": Param(
+        None,
+        type=["null", "string"],
+        format="date",
+        pattern=r"^\d{4}-\d{2}-\d{2}" + END,
+        description="UTC day to fetch. Otherwise the last complete one.",
+    ),
+    "latest": Param(
+        None,
+        type=["null", "integer"],
+        minimum=1,
+        maximum=3200,
+        description="The newest N posts instead of a whole day.",
+    ),
+}
+
+
+class TwitterEtlOperator(BashOperator):
+    """A BashOperator that gives up at once where the script's exit code says that a retry can't help."""
+
+    def execute(self, context: Context) -> str:
+        """Run the command; return its last line, the JSON summary of the run."""
+        try:
+            return super().execute(context)
+        except AirflowException as error:
+            process = self.subprocess_hook.sub_process
+            code = process.returncode if process else None
+            if code in HOPELESS:
+                raise AirflowFailException(
+                    f"Not retried: {HOPELESS[code]} (exit code {code}). The log above names the cause and the fix."
+                ) from error
+            raise
+
+
+with DAG(
+    dag_id="twitter_etl_daily",
+    description="One UTC day of posts into the bucket",
+    doc_md=__doc__,
+    tags=["etl", "twitter"],
+    # Not a plain cron string: Airflow 3 gives that one an empty data interval, and the day would be lost.
+    schedule=CronDataIntervalTimetable(SETTINGS["schedule"], timezone="UTC"),
+    start_date=datetime.fromisoformat(SETTINGS["start_date"]).replace(tzinfo=UTC),
+    catchup=SETTINGS["catchup"],
+    is_paused_upon_creation=SETTINGS["paused"],
+    max_active_runs=1,
+    params=PARAMS,
+    user_defined_macros={"settings": SETTINGS},
+):
+    TwitterEtlOperator(
+        task_id="twitter_etl",
+        bash_command=COMMAND,
+        env=ENVIRONMENT,
+        skip_on_exit_code=None,
+        execution_timeout=timedelta(seconds=SETTINGS["timeout_seconds"]),
+        retries=SETTINGS["retries"],
+        retry_delay=timedelta(minutes=5),
+        retry_exponential_backoff=2.0,
+        max_retry_delay=timedelta(hours=1),
+    )

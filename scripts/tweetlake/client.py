@@ -1,0 +1,271 @@
+"""tweepy's client with what a nightly job needs: a base address, timeouts, bounded retries, bounded waiting, and
+errors that name the next step.
+
+tweepy 4.17 has its host fixed in `request()`, passes no timeout, retries no 5xx, and with wait_on_rate_limit sleeps a
+24 h reset through and repeats a 429 without a reset time without end. So `request()` is replaced, nothing else.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import requests
+import tenacity
+import tweepy  # type: ignore[import-untyped]
+
+from .errors import CredentialsError, CreditsError, EtlError, RateLimitedError, UsageError, XUnavailableError
+from .prices import Spend
+from .raw import JsonObject, objects, parse_json
+from .settings import Settings
+
+log = logging.getLogger(__name__)
+
+CONNECT_TIMEOUT_SECONDS = 10.0
+ATTEMPTS = 5  # for server errors; 2 for 401 (X had a platform-wide 401 outage on 2026-06-30)
+MAX_PAUSE_SECONDS = 60.0
+RATE_LIMIT_WAITS = 3  # in a row, for one request
+CONSOLE = "https://console.x.com"
+
+
+class TransientError(Exception):
+    """Worth another try."""
+
+
+class XClient(tweepy.Client):  # type: ignore[misc]
+    """tweepy.Client that talks to `settings.base_url` within `deadline`.
+
+    `deadline`: of the clock `time.monotonic`; no sleep goes beyond it. `sleep` is a parameter for tests.
+    """
+
+    def __init__(
+        self, settings: Settings, spend: Spend, deadline: float, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        credentials = settings.credentials
+        super().__init__(
+            bearer_token=credentials.bearer_token,
+            consumer_key=credentials.consumer_key,
+            consumer_secret=credentials.consumer_secret,
+            access_token=credentials.access_token,
+            access_token_secret=credentials.access_token_secret,
+            return_type=requests.Response,
+        )
+        self.base_url = settings.base_url
+        self.signs = credentials.user_context
+        self.spend = spend
+        self.deadline = deadline
+        self.timeout_seconds = settings.timeout_seconds
+        self.retry_seconds = settings.retry_seconds
+        self.sleep = sleep
+
+    def request(
+        self,
+        method: str,
+        route: str,
+        params: dict[str, Any] | None = None,
+        json: Any = None,
+        user_auth: bool = False,
+    ) -> requests.Response:
+        """One answered request: HTTP 200 with a JSON object, or an EtlError.
+
+        Server errors, resets, hangs and broken bodies are tried again; a rate limit is waited for if the deadline
+        allows; all else ends here.
+        """
+        for _ in range(RATE_LIMIT_WAITS):
+            response = self._answer(method, route, params, json, user_auth)
+            if response.status_code == 200:
+                return response
+            error = classify(response)
+            if not isinstance(error, RateLimitedError) or error.retry_at is None:
+                raise error
+            wait_seconds = max(1.0, error.retry_at.timestamp() - time.time() + 1)
+            if time.monotonic() + wait_seconds > self.deadline:
+                raise error
+            log.warning("Rate limit reached; waiting %.0f s, until %s.", wait_seconds, error.retry_at)
+            self.sleep(wait_seconds)
+        raise error
+
+    def _answer(
+        self, method: str, route: str, params: dict[str, Any] | None, json: Any, user_auth: bool
+    ) -> requests.Response:
+        """Send until the answer isn't a passing fault, within ATTEMPTS and the deadline."""
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(TransientError),
+            wait=tenacity.wait_exponential_jitter(
+                initial=self.retry_seconds, max=MAX_PAUSE_SECONDS, jitter=self.retry_seconds
+            ),
+            stop=tenacity.stop_any(tenacity.stop_after_attempt(ATTEMPTS), self._too_late),
+            before_sleep=self._say_retry,
+            sleep=self.sleep,
+            reraise=True,
+        )
+        try:
+            return retrying(self._send, method, route, params, json, user_auth, retrying)
+        except TransientError as error:
+            raise XUnavailableError(
+                f"X didn't answer {route} properly: {error} ({retrying.statistics.get('attempt_number', 1)} tries).",
+                hint=f"See https://docs.x.com/status, and X_API_BASE_URL ({self.base_url}); then run it again.",
+            ) from None
+
+    def _send(
+        self,
+        method: str,
+        route: str,
+        params: dict[str, Any] | None,
+        json: Any,
+        user_auth: bool,
+        retrying: tenacity.Retrying,
+    ) -> requests.Response:
+        headers = {"User-Agent": self.user_agent}
+        auth = None
+        if user_auth:
+            auth = tweepy.OAuth1UserHandler(
+                self.consumer_key, self.consumer_secret, self.access_token, self.access_token_secret
+            ).apply_auth()
+        else:
+            headers["Authorization"] = f"Bearer {self.bearer_token}"
+        self.spend.requests += 1
+        try:
+            # A redirect would carry the token elsewhere (and break a signature), so it's an error below.
+            response = self.session.request(
+                method,
+                self.base_url + route,
+                params=params,
+                json=json,
+                headers=headers,
+                auth=auth,
+                timeout=(min(CONNECT_TIMEOUT_SECONDS, self.timeout_seconds), self.timeout_seconds),
+                allow_redirects=False,
+                stream=True,
+            )
+            with response:
+                response._content = self._body(response)
+        except requests.exceptions.SSLError as error:
+            raise XUnavailableError(
+                f"The certificate of {self.base_url} isn't trusted: {type(error).__name__}.",
+                hint="Behind a proxy that inspects TLS, set REQUESTS_CA_BUNDLE to its CA.",
+            ) from None
+        except requests.exceptions.Timeout:
+            raise TransientError(f"no answer within {self.timeout_seconds:g} s") from None
+        except requests.exceptions.RequestException as error:
+            raise TransientError(reason_of(error)) from None
+        status = response.status_code
+        attempt = int(retrying.statistics.get("attempt_number", 1))
+        if status >= 500 or status == 404 or (status == 401 and attempt < 2):
+            # 404: X answers unknown users with 200; for 8 h in 2025-09 every timeline was 404.
+            raise TransientError(f"HTTP {status} {response.reason or ''}".rstrip())
+        if status == 200 and body_of(response) is None:
+            raise TransientError("the answer isn't JSON")
+        return response
+
+    def _body(self, response: requests.Response) -> bytes:
+        """The whole body. requests' timeout is per read, so a server that drips would hold us without this."""
+        latest = time.monotonic() + self.timeout_seconds
+        parts = []
+        for part in response.iter_content(65536):
+            parts.append(part)
+            if time.monotonic() > latest:
+                raise requests.exceptions.ReadTimeout("body")
+        return b"".join(parts)
+
+    def _too_late(self, state: tenacity.RetryCallState) -> bool:
+        return time.monotonic() + state.upcoming_sleep > self.deadline
+
+    def _say_retry(self, state: tenacity.RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        log.warning("%s; trying again in %.1f s.", error, state.upcoming_sleep)
+
+
+def reason_of(error: requests.exceptions.RequestException) -> str:
+    """A short reason: the texts of requests hold addresses of objects and whole URLs."""
+    text = str(error)
+    for mark, reason in (
+        ("NameResolution", "the host name isn't known"),
+        ("refused", "connection refused"),
+        ("reset", "connection reset"),
+        ("IncompleteRead", "the answer was cut off"),
+    ):
+        if mark.lower() in text.lower():
+            return reason
+    return type(error).__name__
+
+
+def body_of(response: requests.Response) -> JsonObject | None:
+    """The JSON object of an answer, None if it isn't one (HTML, cut, a list)."""
+    try:
+        document = parse_json(response.content)
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def classify(response: requests.Response) -> EtlError:
+    """What a refused request means and what to do. X changes hosts and words of its problem types
+    (api.twitter.com/2/problems/credits, api.x.com/2/problems/credits-depleted): only the last part is looked at."""
+    body = body_of(response) or {}
+    status = response.status_code
+    problem = str(body.get("type") or "").rstrip("/").rsplit("/", 1)[-1].lower()
+    title = str(body.get("title") or "")
+    detail = str(body.get("detail") or "") or "; ".join(
+        str(error.get("message") or error.get("detail") or "") for error in objects(body.get("errors"))
+    )
+    said = f"HTTP {status}: {detail or title or response.reason or 'no reason given'}"
+    mark = f"{problem} {title}".lower().replace(" ", "")
+    if status == 402 or "credits" in mark:
+        return CreditsError(f"X wants credits first ({said}).", hint=f"Buy credits at {CONSOLE}, 'Billing'.")
+    if "spendcap" in mark or "spend-cap" in mark:
+        return CreditsError(
+            f"The spending limit of the X account is reached ({said}).",
+            hint=f"Raise it at {CONSOLE}, 'Billing', or wait for the next billing cycle.",
+        )
+    if "usagecap" in mark or "usage-cap" in mark:
+        period = str(body.get("period") or "Monthly").lower()
+        return CreditsError(
+            f"The {period} cap of posts is used up ({said}).", hint=f"See the usage page of {CONSOLE}."
+        )
+    if status == 401:
+        return CredentialsError(
+            f"X doesn't accept the credentials ({said}).",
+            hint=f"Check or regenerate them at {CONSOLE}, 'Keys and tokens'.",
+        )
+    if status == 403:
+        reason = str(body.get("reason") or "")
+        page = str(body.get("registration_url") or CONSOLE)
+        if reason == "client-not-enrolled":
+            return CredentialsError(
+                f"The X app isn't enrolled for this endpoint ({said}).", hint=f"Attach it to a project: {page}."
+            )
+        return CredentialsError(f"X forbids this request ({said}).", hint=f"Check the app's access at {CONSOLE}.")
+    if status == 429:
+        return rate_limited(response, said)
+    if status == 400:
+        return UsageError(f"X doesn't understand the request ({said}).", hint="Correct the query or the dates.")
+    return XUnavailableError(f"X answered unexpectedly ({said}).", hint="Check X_API_BASE_URL; then run it again.")
+
+
+def rate_limited(response: requests.Response, said: str) -> RateLimitedError:
+    """The error with the time of the reset: of the 15-minute window, or of the 24-hour window when that is used up."""
+    resets = [reset_of(response, "x-rate-limit-reset")]
+    for who in ("app", "user"):
+        if response.headers.get(f"x-{who}-limit-24hour-remaining", "").strip() == "0":
+            resets.append(reset_of(response, f"x-{who}-limit-24hour-reset"))
+    known = [moment for moment in resets if moment]
+    if not known:
+        return RateLimitedError(
+            f"X limits the rate and doesn't say until when ({said}).", hint="Run it again in 15 minutes."
+        )
+    until = max(known)
+    return RateLimitedError(
+        f"Rate-limited until {until:%Y-%m-%d %H:%M:%S} UTC ({said}).", retry_at=until, hint="Run it again after that."
+    )
+
+
+def reset_of(response: requests.Response, header: str) -> datetime | None:
+    """A reset header (Unix seconds) as a time; None when it's missing or nonsense."""
+    try:
+        return datetime.fromtimestamp(int(response.headers.get(header, "")), UTC)
+    except (ValueError, OverflowError, OSError):
+        return None

@@ -1,0 +1,61 @@
+"""What a person sees while pages come: a live line on a terminal, a log line now and then elsewhere."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any
+
+from .prices import Spend
+
+log = logging.getLogger(__name__)
+
+LOG_EVERY_SECONDS = 10.0
+
+
+class Progress(AbstractContextManager["Progress"]):
+    """Counts pages and posts of one window. `label` names it."""
+
+    def __init__(self, label: str, spend: Spend) -> None:
+        self.label = label
+        self.spend = spend
+        self.pages = 0
+        self.posts = 0
+        self.oldest = "-"
+        self._status: Any = None
+        self._logged_at = time.monotonic()
+
+    def __enter__(self) -> Progress:
+        if sys.stderr.isatty():
+            from rich.console import Console
+
+            self._status = Console(stderr=True).status(self._line())
+            self._status.start()
+        return self
+
+    def page(self, posts: int, oldest: str | None) -> None:
+        """One more page; `oldest` is the created_at of its oldest post."""
+        self.pages += 1
+        self.posts += posts
+        self.oldest = oldest or self.oldest
+        if self._status is not None:
+            self._status.update(self._line())
+        elif time.monotonic() - self._logged_at >= LOG_EVERY_SECONDS:
+            self._logged_at = time.monotonic()
+            log.info(self._line())
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._status is not None:
+            self._status.stop()
+        log.info(self._line())
+
+    def _line(self) -> str:
+        return (
+            f"{self.label}: {self.pages} pages, {self.posts} posts, back to {self.oldest}, "
+            f"{self.spend.cost_usd:.3f} USD so far"
+        )

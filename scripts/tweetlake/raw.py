@@ -1,0 +1,222 @@
+"""Pages of the API as they came: JSON Lines, one page a line. Reading accepts what others keep, too (twarc2).
+
+Known shapes of a line: a response page (`data` a list, or one post of a lookup or a stream), a post by itself
+(`twarc2 flatten`), and lines without posts: counts, users, lists, compliance results, pages of errors only.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import logging
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import orjson
+
+from .errors import BadDataError, UsageError
+
+log = logging.getLogger(__name__)
+
+JsonObject = dict[str, Any]
+OWN_KEY = "__tweetlake"  # what we add to a page when we keep it: collected_at, account, request
+BAD_LINES_NAMED = 20  # more are only counted
+POST_MARKS = ("text", "edit_history_tweet_ids", "edit_history_post_ids", "author_id")
+RAW_SUFFIXES = (".jsonl", ".json", ".ndjson", ".jsonl.gz", ".json.gz", ".ndjson.gz")
+
+
+@dataclass
+class Page:
+    """One page, its posts still raw."""
+
+    posts: list[JsonObject]
+    users: dict[str, str] = field(default_factory=dict)  # id -> username
+    included: dict[str, JsonObject] = field(default_factory=dict)  # posts of `includes`, by id
+    errors: list[JsonObject] = field(default_factory=list)
+    meta: JsonObject = field(default_factory=dict)
+    own: JsonObject = field(default_factory=dict)  # what OWN_KEY holds
+    collected_at: str | None = None
+
+    @property
+    def next_token(self) -> str | None:
+        token = self.meta.get("next_token")
+        return token if isinstance(token, str) and token else None
+
+
+@dataclass
+class RawCounts:
+    """What was met while reading; `Counter`s, so that a kind never seen isn't named."""
+
+    lines: int = 0
+    bad_lines: int = 0
+    lines_without_posts: int = 0
+    partial_errors: Counter[str] = field(default_factory=Counter)
+
+
+def parse_json(line: bytes) -> Any:
+    """One JSON document. orjson is strict (no lone surrogates, no bad UTF-8); what it refuses gets a second, lenient
+    reading in which broken characters become U+FFFD: a post isn't lost for one bad character.
+
+    Raises ValueError when it isn't JSON at all.
+    """
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        return _without_surrogates(json.loads(line.decode("utf-8", errors="replace")))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def dump_json(document: JsonObject) -> bytes:
+    """One line of JSON, without its line break. Whole numbers above 64 bits are beyond orjson, not beyond JSON."""
+    try:
+        return orjson.dumps(document, default=str)
+    except TypeError:
+        return json.dumps(document, default=str).encode()
+
+
+def _without_surrogates(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_without_surrogates(item) for item in value]
+    if isinstance(value, dict):
+        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
+    return value
+
+
+def objects(value: Any) -> list[JsonObject]:
+    """The JSON objects in a list; a single object is a list of one; anything else is none."""
+    if isinstance(value, dict):
+        return [value]
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def is_post(item: JsonObject) -> bool:
+    """Posts have a text or an author; users, lists, counts and compliance results have neither. Direct messages have
+    both and an event type."""
+    return any(mark in item for mark in POST_MARKS) and "event_type" not in item
+
+
+def page_of(document: Any) -> Page:
+    """Sort one parsed line into its parts. Never raises: what isn't understood is left out."""
+    if isinstance(document, list):
+        return Page(posts=[item for item in objects(document) if is_post(item)])
+    if not isinstance(document, dict):
+        return Page(posts=[])
+    own = document.get(OWN_KEY)
+    twarc = document.get("__twarc")
+    collected_at = None
+    if isinstance(own, dict):
+        collected_at = own.get("collected_at")
+    elif isinstance(twarc, dict):
+        collected_at = twarc.get("retrieved_at")
+    page = Page(
+        posts=[],
+        errors=objects(document.get("errors")),
+        own=own if isinstance(own, dict) else {},
+        collected_at=collected_at if isinstance(collected_at, str) else None,
+    )
+    if "data" not in document:
+        page.posts = [document] if is_post(document) else []
+        return page
+    page.posts = [item for item in objects(document["data"]) if is_post(item)]
+    if isinstance(meta := document.get("meta"), dict):
+        page.meta = meta
+    if isinstance(includes := document.get("includes"), dict):
+        for user in objects(includes.get("users")):
+            user_id, username = user.get("id"), user.get("username")
+            if isinstance(username, str) and isinstance(user_id, str | int):
+                page.users[str(user_id)] = username
+        for post in objects(includes.get("tweets")) + objects(includes.get("posts")):
+            if isinstance(post.get("id"), str | int):
+                page.included[str(post["id"])] = post
+    return page
+
+
+def error_kind(error: JsonObject) -> str:
+    """not-found, suspended, not-authorized, or the last part of the problem's type. Its host changes over time
+    (api.twitter.com, api.x.com), so only the last part counts."""
+    problem = str(error.get("type") or "").rstrip("/").rsplit("/", 1)[-1]
+    if "suspended" in str(error.get("detail") or "").lower():
+        return "suspended"
+    kinds = {"resource-not-found": "not-found", "not-authorized-for-resource": "not-authorized"}
+    return kinds.get(problem, problem or "unknown")
+
+
+def read_pages(path: str, counts: RawCounts) -> Iterator[Page]:
+    """All pages of a file, a folder or an s3:// prefix, in the order of their names. `counts` fills as it goes.
+
+    Raises UsageError when there is nothing to read, BadDataError when not a single line can be read.
+    """
+    files = 0
+    for name, opened in _open_all(path):
+        files += 1
+        with opened as stream:
+            yield from _pages_of_file(name, stream, counts)
+    if not files:
+        raise UsageError(f"--from-raw {path}: no file of pages there ({', '.join(RAW_SUFFIXES)}).")
+    if counts.bad_lines and counts.bad_lines == counts.lines:
+        raise BadDataError(f"--from-raw {path}: none of its {counts.lines} lines is JSON.")
+
+
+def _pages_of_file(name: str, stream: IO[bytes], counts: RawCounts) -> Iterator[Page]:
+    number = 0
+    try:
+        for number, line in enumerate(stream, start=1):
+            if not line.strip():
+                continue
+            counts.lines += 1
+            try:
+                page = page_of(parse_json(line))
+            except ValueError as error:
+                _bad_line(name, number, str(error), counts)
+                continue
+            counts.lines_without_posts += not page.posts
+            counts.partial_errors.update(error_kind(error) for error in page.errors)
+            yield page
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:  # a torn .gz: what came before it is good
+        counts.lines += 1
+        _bad_line(name, number + 1, f"the compressed file is damaged from here on: {error}", counts)
+
+
+def _bad_line(name: str, number: int, reason: str, counts: RawCounts) -> None:
+    counts.bad_lines += 1
+    if counts.bad_lines <= BAD_LINES_NAMED:
+        log.warning("%s, line %d can't be read and is left out: %s", name, number, reason)
+
+
+def _open_all(path: str) -> Iterator[tuple[str, AbstractContextManager[IO[bytes]]]]:
+    if path.startswith("s3://"):
+        yield from _open_s3(path)
+        return
+    root = Path(path)
+    try:
+        if root.is_dir():
+            names = sorted(p for p in root.rglob("*") if p.is_file() and p.name.endswith(RAW_SUFFIXES))
+        else:
+            names = [root]
+        for name in names:
+            yield str(name), gzip.open(name, "rb") if name.suffix == ".gz" else name.open("rb")
+    except OSError as error:
+        raise UsageError(f"--from-raw {path} can't be read: {error.strerror or error}.") from None
+
+
+def _open_s3(path: str) -> Iterator[tuple[str, AbstractContextManager[IO[bytes]]]]:
+    from .s3 import list_keys, open_object
+
+    bucket, _, prefix = path.removeprefix("s3://").partition("/")
+    for key in list_keys(bucket, prefix):
+        if not key.endswith(RAW_SUFFIXES):
+            continue
+        body = open_object(bucket, key)
+        stream: IO[bytes] = gzip.GzipFile(fileobj=body) if key.endswith(".gz") else io.BytesIO(body.read())
+        yield f"s3://{bucket}/{key}", closing(stream)

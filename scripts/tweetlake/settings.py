@@ -1,0 +1,359 @@
+"""What the user asked for: options, env file and environment, checked before anything is called or written."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from .errors import EXIT_CODES, CredentialsError, UsageError
+
+DEFAULT_BASE_URL = "https://api.x.com"
+ACCOUNT_PATTERN = re.compile(r"[A-Za-z0-9_]{1,15}")
+SOURCE_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+BUCKET_PATTERN = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+BUCKET_RESERVED_PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
+BUCKET_RESERVED_SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
+FIRST_POST_DAY = date(2006, 3, 21)
+OAUTH1_NAMES = ("X_CONSUMER_KEY", "X_CONSUMER_SECRET", "X_ACCESS_TOKEN", "X_ACCESS_TOKEN_SECRET")
+SECRET_NAMES = ("X_BEARER_TOKEN", *OAUTH1_NAMES, "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+
+
+@dataclass(frozen=True, repr=False)
+class Credentials:
+    """Either a bearer token or the four OAuth 1.0a values. No repr, so that none is printed by accident."""
+
+    bearer_token: str | None = None
+    consumer_key: str | None = None
+    consumer_secret: str | None = None
+    access_token: str | None = None
+    access_token_secret: str | None = None
+
+    @property
+    def user_context(self) -> bool:
+        """Sign with OAuth 1.0a? Only when there is no bearer token: it has the higher limits and every endpoint."""
+        return not self.bearer_token
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One run, checked. Exactly one of account, query and from_raw is set."""
+
+    account: str | None
+    query: str | None
+    from_raw: str | None
+    days: tuple[date, ...]  # empty: --latest, or --from-raw without a date
+    run_day: date  # the UTC day on which the run began
+    latest: int | None
+    to: str
+    name: str | None
+    limit: int | None
+    include_replies: bool
+    include_retweets: bool
+    archive: bool
+    max_reject_percent: float
+    credentials: Credentials
+    base_url: str
+    state_dir: Path
+    deadline_seconds: float
+    timeout_seconds: float
+    retry_seconds: float  # the first pause after a server error; it doubles
+
+    @property
+    def source_label(self) -> str:
+        """A short name for messages and file names."""
+        return self.name or self.account or ("query" if self.query else "raw")
+
+
+EXAMPLES = """examples:
+  twitter_etl.py --account nasa --date 2026-08-20 --to s3://my-bucket
+  twitter_etl.py --account nasa --start 2026-08-01 --end 2026-08-07 --to ./lake
+  twitter_etl.py --query '"data engineering" lang:en' --latest 50 --to s3://my-bucket/research --name de
+  twitter_etl.py --from-raw ./lake/twitter_raw --to ./rebuilt      (no network, no cost)
+
+environment (or the same names in --env-file):
+  X_BEARER_TOKEN                    app-only access; or all four of
+  X_CONSUMER_KEY, X_CONSUMER_SECRET, X_ACCESS_TOKEN, X_ACCESS_TOKEN_SECRET
+  X_API_BASE_URL                    default https://api.x.com
+  AWS_*                             as boto3 knows them; an IAM role needs none
+  TWITTER_ETL_STATE_DIR             cache of user ids, spool of unfinished runs; default ~/.local/state/tweetlake
+  TWITTER_ETL_DEADLINE_SECONDS      how long a run may wait in all, default 1800
+  TWITTER_ETL_TIMEOUT_SECONDS       how long one request may take, default 30
+  TWITTER_ETL_RETRY_SECONDS         first pause after a server error (it doubles, 5 tries), default 1
+
+exit codes:
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="twitter_etl.py",
+        description="Collect the posts of one account (or one search) day by day and land them as CSV and Parquet, "
+        "with the raw pages and a manifest, in an S3 bucket or a folder.",
+        epilog=EXAMPLES + "\n".join(f"  {code}  {meaning}" for code, meaning in EXIT_CODES),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    source = parser.add_argument_group("what to collect (one of)").add_mutually_exclusive_group(required=True)
+    source.add_argument("--account", metavar="NAME", help="posts of this account, without the @")
+    source.add_argument("--query", metavar="Q", help="posts found by this search, in X's query language")
+    source.add_argument(
+        "--from-raw",
+        metavar="PATH",
+        help="no API call: rebuild from pages kept earlier; a file or folder of JSON Lines (.gz too), or s3://...",
+    )
+    when = parser.add_argument_group("when (default: yesterday, UTC)")
+    when.add_argument("--date", metavar="D", help="posts created on this UTC day, YYYY-MM-DD")
+    when.add_argument("--start", metavar="D", help="first UTC day of a range; each day is its own partition")
+    when.add_argument("--end", metavar="D", help="last UTC day of the range, included")
+    when.add_argument("--latest", metavar="N", type=int, help="the newest N posts, landed under the day of the run")
+    where = parser.add_argument_group("where to")
+    where.add_argument("--to", required=True, metavar="s3://BUCKET[/PREFIX]|FOLDER", help="the lake")
+    where.add_argument("--name", metavar="SOURCE", help="puts source=SOURCE/ before dt=, for a lake of several sources")
+    which = parser.add_argument_group("which posts")
+    which.add_argument("--limit", metavar="N", type=int, help="at most N posts a day; the manifest says it is cut")
+    which.add_argument("--include-replies", action="store_true", help="keep replies (left out by default)")
+    which.add_argument("--include-retweets", action="store_true", help="keep retweets (left out by default)")
+    which.add_argument(
+        "--archive",
+        action="store_true",
+        help="use the full-archive search: any day since 2006, bearer token only",
+    )
+    which.add_argument(
+        "--max-reject-percent",
+        metavar="P",
+        type=float,
+        default=5.0,
+        help="fail when more than P %% of the rows don't pass validation (default 5)",
+    )
+    parser.add_argument("--env-file", metavar="F", help="KEY=VALUE lines; what the environment already has wins")
+    return parser
+
+
+def read_settings(
+    argv: list[str] | None = None, environ: MutableMapping[str, str] = os.environ, now: datetime | None = None
+) -> Settings:
+    """Parse and check everything. `environ` gains the names of --env-file, so that boto3 sees its AWS_* too.
+
+    Raises UsageError or CredentialsError with the fix; argparse itself exits with 2.
+    """
+    args = build_parser().parse_args(argv)
+    today = (now or datetime.now(UTC)).astimezone(UTC).date()
+    if args.env_file:
+        for name, value in read_env_file(Path(args.env_file)).items():
+            environ.setdefault(name, value)
+    account = check_account(args.account) if args.account is not None else None
+    if args.query is not None and not args.query.strip():
+        raise UsageError("--query is empty.", hint="Give a search, for example --query 'from:nasa has:images'.")
+    for option in ("latest", "limit"):
+        if getattr(args, option) is not None and getattr(args, option) < 1:
+            raise UsageError(f"--{option} must be 1 or more.")
+    if not 0 <= args.max_reject_percent <= 100:
+        raise UsageError("--max-reject-percent must be between 0 and 100.")
+    if args.name is not None and not SOURCE_PATTERN.fullmatch(args.name):
+        raise UsageError(
+            f"--name {args.name!r} can't be part of an object key.",
+            hint="Use letters, digits, '_', '-' and '.', at most 64.",
+        )
+    if args.archive and args.from_raw:
+        raise UsageError("--archive asks the API, --from-raw doesn't.", hint="Give one of them.")
+    days = check_days(args, today)
+    check_destination(args.to)
+    return Settings(
+        account=account,
+        query=args.query.strip() if args.query else None,
+        from_raw=args.from_raw,
+        days=days,
+        run_day=today,
+        latest=args.latest,
+        to=args.to,
+        name=args.name,
+        limit=args.limit,
+        include_replies=args.include_replies,
+        include_retweets=args.include_retweets,
+        archive=args.archive,
+        max_reject_percent=args.max_reject_percent,
+        credentials=Credentials() if args.from_raw else read_credentials(environ, archive=args.archive),
+        base_url=check_base_url(environ.get("X_API_BASE_URL") or DEFAULT_BASE_URL),
+        state_dir=state_dir(environ),
+        deadline_seconds=seconds_of(environ, "TWITTER_ETL_DEADLINE_SECONDS", 1800),
+        timeout_seconds=seconds_of(environ, "TWITTER_ETL_TIMEOUT_SECONDS", 30),
+        retry_seconds=seconds_of(environ, "TWITTER_ETL_RETRY_SECONDS", 1),
+    )
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """KEY=VALUE lines, as systemd's EnvironmentFile= and docker's --env-file read them; one pair of quotes is taken
+    off. A wrong line is named by its number only: its text may be a secret."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise UsageError(f"--env-file {path} can't be read: {reason}.") from None
+    values: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        line = line.strip().removeprefix("export ")
+        if not line or line.startswith("#"):
+            continue
+        name, separator, value = line.partition("=")
+        if not separator or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name.strip()):
+            raise UsageError(f"--env-file {path}, line {number} isn't KEY=VALUE.")
+        value = value.strip()
+        if len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'":
+            value = value[1:-1]
+        if "\0" in value:
+            raise UsageError(f"--env-file {path}, line {number} has a NUL character.")
+        values[name.strip()] = value
+    return values
+
+
+def read_credentials(environ: Mapping[str, str], *, archive: bool) -> Credentials:
+    """A bearer token, or OAuth 1.0a. Raises CredentialsError naming what is missing or malformed."""
+    bearer_token = environ.get("X_BEARER_TOKEN", "").strip() or None
+    oauth1 = {name: environ.get(name, "").strip() or None for name in OAUTH1_NAMES}
+    given = [name for name, value in oauth1.items() if value]
+    missing = [name for name, value in oauth1.items() if not value]
+    for name, value in {"X_BEARER_TOKEN": bearer_token, **oauth1}.items():
+        if value and not re.fullmatch(r"[\x21-\x7e]+", value):
+            raise CredentialsError(
+                f"{name} has characters no X credential has (a space, a line break or non-ASCII).",
+                hint="Copy it again from https://console.x.com, 'Keys and tokens'.",
+            )
+    if bearer_token is None and not given:
+        raise CredentialsError(
+            "No X credentials: X_BEARER_TOKEN isn't set.",
+            hint="Set it in the environment or in --env-file, or the four of OAuth 1.0a: " + ", ".join(OAUTH1_NAMES),
+        )
+    if bearer_token is None and missing:
+        raise CredentialsError("OAuth 1.0a needs four values; missing: " + ", ".join(missing) + ".")
+    if bearer_token is None and archive:
+        raise CredentialsError(
+            "--archive (full-archive search) takes a bearer token only.", hint="Set X_BEARER_TOKEN as well."
+        )
+    return Credentials(
+        bearer_token,
+        oauth1["X_CONSUMER_KEY"],
+        oauth1["X_CONSUMER_SECRET"],
+        oauth1["X_ACCESS_TOKEN"],
+        oauth1["X_ACCESS_TOKEN_SECRET"],
+    )
+
+
+def secrets_in(environ: Mapping[str, str]) -> list[str]:
+    """Every secret value the run can see, for the log filter. Too short ones would blank out ordinary words."""
+    return sorted({v for name in SECRET_NAMES if len(v := environ.get(name, "")) >= 6}, key=len, reverse=True)
+
+
+def check_account(text: str) -> str:
+    """An X user name without its @."""
+    name = text.strip().removeprefix("@")
+    if not ACCOUNT_PATTERN.fullmatch(name):
+        raise UsageError(
+            f"--account {text!r} isn't an X user name.", hint="It has 1 to 15 letters, digits or '_', e.g. nasa."
+        )
+    return name
+
+
+def check_days(args: argparse.Namespace, today: date) -> tuple[date, ...]:
+    """The UTC days asked for, oldest first; empty for --latest and for all days of --from-raw."""
+    ranged = args.start is not None or args.end is not None
+    if (args.date is not None) + ranged + (args.latest is not None) > 1:
+        raise UsageError("--date, --start/--end and --latest exclude each other.", hint="Give one of them.")
+    if args.latest is not None:
+        return ()
+    if args.date is not None:
+        return (parse_day("--date", args.date, today),)
+    if ranged:
+        if args.start is None or args.end is None:
+            raise UsageError("--start and --end belong together.", hint="For one day use --date.")
+        start, end = parse_day("--start", args.start, today), parse_day("--end", args.end, today)
+        if start > end:
+            raise UsageError(f"--start {start} is after --end {end}.")
+        return tuple(start + timedelta(days=n) for n in range((end - start).days + 1))
+    return () if args.from_raw else (today - timedelta(days=1),)
+
+
+def parse_day(option: str, text: str, today: date) -> date:
+    """YYYY-MM-DD, not in the future, not before the first post."""
+    try:
+        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
+            raise ValueError(text)
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{option} {text!r} isn't a day.", hint="Write it as YYYY-MM-DD.") from None
+    if day > today:
+        raise UsageError(f"{option} {day} is in the future (today is {today}, UTC).")
+    if day < FIRST_POST_DAY:
+        raise UsageError(f"{option} {day} is before the first post, {FIRST_POST_DAY}.")
+    return day
+
+
+def check_destination(to: str) -> None:
+    """s3://BUCKET[/PREFIX] by S3's naming rules, or any folder."""
+    if not to.strip():
+        raise UsageError("--to is empty.", hint="Give s3://BUCKET, s3://BUCKET/PREFIX or a folder.")
+    scheme, separator, rest = to.partition("://")
+    if not separator:
+        return
+    if scheme != "s3":
+        raise UsageError(f"--to {to!r}: {scheme}:// isn't known.", hint="Give s3://BUCKET[/PREFIX] or a folder.")
+    bucket, _, prefix = rest.partition("/")
+    check_bucket(bucket)
+    if "//" in prefix or not prefix.isprintable():
+        raise UsageError(f"--to {to!r}: the prefix has an empty part or an unprintable character.")
+
+
+def check_bucket(bucket: str) -> None:
+    """S3's rules for the name of a general purpose bucket."""
+    wrong = (
+        not BUCKET_PATTERN.fullmatch(bucket)
+        or ".." in bucket
+        or re.fullmatch(r"\d+(\.\d+){3}", bucket) is not None
+        or bucket.startswith(BUCKET_RESERVED_PREFIXES)
+        or bucket.endswith(BUCKET_RESERVED_SUFFIXES)
+    )
+    if wrong:
+        raise UsageError(
+            f"{bucket!r} isn't a bucket name S3 allows.",
+            hint="3 to 63 of a-z, 0-9, '-' and '.', beginning and ending with a letter or digit.",
+        )
+
+
+def check_base_url(text: str) -> str:
+    """http(s)://HOST[:PORT][/PATH], without a slash at its end."""
+    try:
+        url = urlsplit(text.strip())
+        valid = url.scheme in ("http", "https") and bool(url.hostname) and (url.port is None or url.port > 0)
+    except ValueError:
+        valid = False
+    if not valid or url.query or url.fragment or url.username:
+        raise UsageError("X_API_BASE_URL isn't an address.", hint=f"Leave it out, or write it like {DEFAULT_BASE_URL}.")
+    return text.strip().rstrip("/")
+
+
+def state_dir(environ: Mapping[str, str]) -> Path:
+    """Where the cache and the spool live (XDG base directories)."""
+    if own := environ.get("TWITTER_ETL_STATE_DIR"):
+        return Path(own).expanduser()
+    return Path(environ.get("XDG_STATE_HOME") or "~/.local/state").expanduser() / "tweetlake"
+
+
+def seconds_of(environ: Mapping[str, str], name: str, default: float) -> float:
+    """A positive number of seconds from the environment."""
+    text = environ.get(name, "").strip()
+    if not text:
+        return float(default)
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < 1e7:
+        raise UsageError(f"{name}={text!r} isn't a number of seconds above 0.")
+    return value

@@ -1,0 +1,332 @@
+"""From raw posts to rows: both vocabularies of the API, full texts, one row per post, newest version only."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from .raw import JsonObject, Page, objects
+
+# The columns of refined_tweets.csv, in this order; schema.py types them.
+COLUMNS = (
+    "id",
+    "created_at",
+    "username",
+    "author_id",
+    "text",
+    "lang",
+    "likes",
+    "retweets",
+    "replies",
+    "quotes",
+    "bookmarks",
+    "impressions",
+    "is_reply",
+    "is_retweet",
+    "is_quote",
+    "conversation_id",
+    "referenced_id",
+    "url",
+    "hashtags",
+    "mentions",
+    "links",
+    "edited",
+    "edit_history_ids",
+    "possibly_sensitive",
+    "withheld_countries",
+    "collected_at",
+)
+CREATED_AT = COLUMNS.index("created_at")
+IS_REPLY = COLUMNS.index("is_reply")
+IS_RETWEET = COLUMNS.index("is_retweet")
+EDIT_HISTORY_IDS = COLUMNS.index("edit_history_ids")
+
+# X renamed its fields in 2026 and answers in the words it is asked in (new name first: it wins if both are there).
+NOTE = ("note_post", "note_tweet")
+REFERENCED = ("referenced_posts", "referenced_tweets")
+EDIT_HISTORY = ("edit_history_post_ids", "edit_history_tweet_ids")
+METRICS = (
+    ("like_count",),
+    ("repost_count", "retweet_count"),
+    ("reply_count",),
+    ("quote_count",),
+    ("bookmark_count",),
+    ("impression_count",),
+)
+ID = re.compile(r"[0-9]{1,19}")
+INT64_MAX = 2**63 - 1
+# Ids hold their time since 2010-11-04: milliseconds since this epoch, above 22 bits of machine and sequence.
+SNOWFLAKE_EPOCH_MS = 1288834974657
+FIRST_SNOWFLAKE = 29700859247
+
+Row = tuple[Any, ...]  # one value per column, see COLUMNS
+
+
+class RowError(ValueError):
+    """This post can't become a row; the text is the reason in rejected.jsonl."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Which posts become rows, and what is known about all of them."""
+
+    include_replies: bool = False
+    include_retweets: bool = False
+    days: frozenset[date] = frozenset()  # --from-raw with a date: other days are left out; empty: all days
+    newest: int | None = None  # --latest, --limit
+
+
+@dataclass
+class Reject:
+    """One line of rejected.jsonl."""
+
+    day: date | None
+    reason: str
+    post: JsonObject
+
+
+@dataclass
+class Batch:
+    """All rows of one landing, and where every post that isn't a row went: the counts add up to `posts_in`."""
+
+    rows: list[Row] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    posts_in: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
+
+
+def collect(pages: Iterable[Page], rules: Rules) -> Batch:
+    """Read all pages into rows, ordered by time and id, so that the order of pages doesn't matter."""
+    batch = Batch()
+    by_chain: dict[str, tuple[Row, JsonObject]] = {}  # the first id of an edit history stands for all its versions
+    for page in pages:
+        collected_at = collected_at_of(page)
+        for post in page.posts:
+            batch.posts_in += 1
+            try:
+                row = row_of(post, page, collected_at)
+            except RowError as error:
+                batch.rejects.append(Reject(day_of_post(post), str(error), post))
+                continue
+            reason = reason_to_leave_out(row, rules)
+            if reason:
+                batch.left_out[reason] += 1
+                continue
+            history = row[EDIT_HISTORY_IDS]
+            chain = history[0] if history else row[0]
+            known = by_chain.get(chain)
+            if known is None:
+                by_chain[chain] = (row, post)
+                continue
+            same = known[0][0] == row[0]
+            batch.left_out["duplicates" if same else "older_versions"] += 1
+            # Of the same id the later copy stays (its metrics are newer), of several versions the newest.
+            if same or int(row[0]) > int(known[0][0]):
+                by_chain[chain] = (row, post)
+    batch.rows = sorted((row for row, _ in by_chain.values()), key=lambda row: (row[CREATED_AT], int(row[0])))
+    if rules.newest is not None and len(batch.rows) > rules.newest:
+        batch.left_out["beyond_limit"] = len(batch.rows) - rules.newest
+        batch.rows = batch.rows[-rules.newest :]
+    return batch
+
+
+def reason_to_leave_out(row: Row, rules: Rules) -> str | None:
+    """Replies and retweets unless asked for; with --from-raw and a date, other days."""
+    if row[IS_RETWEET] and not rules.include_retweets:
+        return "retweets"
+    if row[IS_REPLY] and not rules.include_replies:
+        return "replies"
+    if rules.days and row[CREATED_AT].date() not in rules.days:
+        return "other_days"
+    return None
+
+
+def collected_at_of(page: Page) -> datetime | None:
+    """When the page was asked for, in whole seconds; None when whoever kept it didn't say."""
+    try:
+        return time_of(page.collected_at, "collected_at").replace(microsecond=0)
+    except RowError:
+        return None
+
+
+def row_of(post: JsonObject, page: Page, collected_at: datetime | None) -> Row:
+    """One post as a row. What the API left out is None, never 0. Raises RowError when a needed value is unusable."""
+    post_id = id_of(post, "id", required=True)
+    created_at = time_of(post.get("created_at"), "created_at")
+    author_id = id_of(post, "author_id")
+    username = username_of(post, author_id, page)
+    references = references_of(post)
+    original = page.included.get(references.get("retweeted") or "")
+    source = original if original is not None else post
+    note, entities = note_and_entities(source)
+    text = text_of(post, note, original)
+    history = id_list(either(post, EDIT_HISTORY))
+    metrics = post.get("public_metrics")
+    counts = [count_of(metrics, names) for names in METRICS] if isinstance(metrics, dict) else [None] * len(METRICS)
+    withheld = post.get("withheld")
+    return (
+        post_id,
+        created_at,
+        username,
+        author_id,
+        text,
+        text_or_none(post.get("lang")),
+        *counts,
+        "replied_to" in references or bool(post.get("in_reply_to_user_id")),
+        "retweeted" in references,
+        "quoted" in references,
+        id_of(post, "conversation_id"),
+        references.get("retweeted") or references.get("replied_to") or references.get("quoted"),
+        f"https://x.com/{username or 'i'}/status/{post_id}",
+        *entity_lists(entities),
+        None if history is None else len(history) > 1,
+        history,
+        flag_or_none(post.get("possibly_sensitive")),
+        texts(withheld.get("country_codes")) if isinstance(withheld, dict) else None,
+        collected_at,
+    )
+
+
+def either(item: JsonObject, names: tuple[str, ...]) -> Any:
+    """The value under the first of these names that is there."""
+    for name in names:
+        if name in item:
+            return item[name]
+    return None
+
+
+def id_of(item: JsonObject, name: str, *, required: bool = False) -> str | None:
+    """An id as text, all 19 digits: as a float, the last ones would be lost. A whole JSON number is taken as it is."""
+    value = item.get(name)
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if isinstance(value, str) and ID.fullmatch(value):
+        return value
+    if value is None and not required:
+        return None
+    raise RowError(f"{name} is missing" if value is None else f"{name} isn't a number of 1 to 19 digits")
+
+
+def id_list(value: Any) -> list[str] | None:
+    """A list of ids, or None if there is none."""
+    if not isinstance(value, list):
+        return None
+    return [item for item in map(str, value) if ID.fullmatch(item)]
+
+
+def time_of(value: Any, name: str) -> datetime:
+    """An ISO 8601 time with its zone, with or without a fraction, as UTC in milliseconds."""
+    if value is None:
+        raise RowError(f"{name} is missing")
+    try:
+        moment = datetime.fromisoformat(value)
+        if moment.tzinfo is None:
+            raise ValueError("no zone")
+        moment = moment.astimezone(UTC)
+    except (ValueError, TypeError, OverflowError):
+        raise RowError(f"{name} isn't an ISO 8601 time with a zone") from None
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def count_of(metrics: JsonObject, names: tuple[str, ...]) -> int | None:
+    """One public metric. Numbers as text are accepted; anything else that isn't whole is refused."""
+    value = either(metrics, names)
+    if value is None:
+        return None
+    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,19}", value):
+        value = int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > INT64_MAX:
+        raise RowError(f"{names[-1]} isn't a whole number")
+    return value
+
+
+def text_or_none(value: Any) -> str | None:
+    """Text; NUL, which no CSV reader agrees on, becomes U+FFFD."""
+    return value.replace("\0", "\ufffd") if isinstance(value, str) else None
+
+
+def flag_or_none(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def texts(value: Any) -> list[str]:
+    """The texts in a list, each once, in their order."""
+    if not isinstance(value, list):
+        return []
+    return list(dict.fromkeys(item.replace("\0", "\ufffd") for item in value if isinstance(item, str)))
+
+
+def references_of(post: JsonObject) -> dict[str, str]:
+    """Kind of reference (retweeted, replied_to, quoted) -> id. New kinds are passed over."""
+    found: dict[str, str] = {}
+    for reference in objects(either(post, REFERENCED)):
+        kind = reference.get("type")
+        if kind == "reposted":
+            kind = "retweeted"
+        if isinstance(kind, str) and (reference_id := id_of(reference, "id")):
+            found[kind] = reference_id
+    return found
+
+
+def username_of(post: JsonObject, author_id: str | None, page: Page) -> str | None:
+    """From the expansion, from a flattened post, or from the account that was asked for."""
+    if author_id and (username := page.users.get(author_id)):
+        return username
+    author = post.get("author")
+    if isinstance(author, dict) and isinstance(author.get("username"), str):
+        return str(author["username"])
+    account = page.own.get("account")
+    if isinstance(account, dict) and account.get("id") in (None, author_id):
+        return text_or_none(account.get("username"))
+    return None
+
+
+def note_and_entities(post: JsonObject) -> tuple[str | None, Any]:
+    """The full text of a long post and its entities; `text` and `entities` are cut for those."""
+    note = either(post, NOTE)
+    if isinstance(note, dict) and isinstance(note.get("text"), str):
+        return note["text"], note.get("entities", post.get("entities"))
+    return None, post.get("entities")
+
+
+def text_of(post: JsonObject, note: str | None, original: JsonObject | None) -> str | None:
+    """The full text, HTML entities decoded once. A retweet's own text is cut, so "RT @name: " + the original's."""
+    text = note if note is not None else post.get("text")
+    if original is not None:
+        own, full = str(post.get("text") or ""), note if note is not None else original.get("text")
+        head, separator, _ = own.partition(": ")
+        text = f"{head}: {full}" if separator and head.startswith("RT @") and isinstance(full, str) else own
+    return text_or_none(html.unescape(text)) if isinstance(text, str) else None
+
+
+def entity_lists(entities: Any) -> tuple[list[str] | None, list[str] | None, list[str] | None]:
+    """(hashtags, mentions, links), each value once; all None when the API gave no entities."""
+    if not isinstance(entities, dict):
+        return None, None, None
+    return (
+        texts([tag.get("tag") for tag in objects(entities.get("hashtags"))]),
+        texts([mention.get("username") for mention in objects(entities.get("mentions"))]),
+        texts([url.get("expanded_url") or url.get("url") for url in objects(entities.get("urls"))]),
+    )
+
+
+def day_of_post(post: JsonObject) -> date | None:
+    """The UTC day of a post that can't be a row: from created_at, else from its id."""
+    try:
+        return time_of(post.get("created_at"), "created_at").date()
+    except RowError:
+        pass
+    try:
+        number = int(id_of(post, "id", required=True) or 0)
+    except RowError:
+        return None
+    if number < FIRST_SNOWFLAKE:
+        return None
+    return (datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=(number >> 22) + SNOWFLAKE_EPOCH_MS)).date()

@@ -1,0 +1,297 @@
+"""The DAG in a real Airflow: parsed, serialized, rendered and executed, with a stand-in only for the script it calls.
+
+Runs in Airflow's own environment (`make test-fast` does it) without the project's conftest, and is skipped elsewhere.
+"""
+
+import json
+import os
+import shutil
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("airflow.sdk", reason="Airflow is not in this environment: make test-fast runs this file in its own")
+
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk.definitions.param import ParamsDict
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, ParamValidationError
+from airflow.serialization.serialized_objects import DagSerialization
+from airflow.timetables.base import DataInterval, TimeRestriction
+from pendulum import timezone
+
+DAG_FILE = Path(__file__).resolve().parent.parent / "dags" / "twitter_etl_daily.py"
+
+# Stands for the script: writes down what it was started with, and ends as the test says.
+STAND_IN = """\
+import json, os, pathlib, sys
+here = pathlib.Path(__file__).parent
+(here / "seen.json").write_text(json.dumps({"argv": sys.argv[1:], "environ": dict(os.environ)}))
+print('{"status": "done"}')
+sys.exit(int((here / "exit_code").read_text()))
+"""
+SETTINGS = {
+    "account": "nasa",
+    "query": "",
+    "name": "",
+    "destination": "s3://bucket/posts",
+    "include_replies": False,
+    "include_retweets": False,
+    "archive": False,
+    "schedule": "30 1 * * *",
+    "start_date": "2026-03-01",
+    "catchup": False,
+    "paused": False,
+    "retries": 5,
+    "timeout_seconds": 3600,
+    "python": sys.executable,
+    "env_file": "/etc/twitter-etl/twitter.env",
+    "state_dir": "/var/lib/twitter-etl",
+}
+
+
+class Project:
+    """A DAG file with its settings, and a script that tells what it was started with."""
+
+    def __init__(self, folder: Path, **changed):
+        self.folder = folder
+        (folder / "script.py").write_text(STAND_IN)
+        self.exits_with(0)
+        settings = SETTINGS | {"script": str(folder / "script.py")} | changed
+        (folder / "settings.json").write_text(json.dumps(settings))
+        (folder / "dags").mkdir()
+        shutil.copy(DAG_FILE, folder / "dags")
+        os.environ["TWITTER_ETL_SETTINGS"] = str(folder / "settings.json")
+        self.bag = DagBag(folder / "dags", include_examples=False, collect_dags=True)
+        assert self.bag.import_errors == {}
+        (self.dag,) = self.bag.dags.values()
+        (self.task,) = self.dag.tasks
+
+    @property
+    def timetable(self):
+        """The timetable as the scheduler has it: after the DAG went through the database's serialization."""
+        return DagSerialization.from_dict(DagSerialization.to_dict(self.dag)).timetable
+
+    def exits_with(self, code: int) -> None:
+        (self.folder / "exit_code").write_text(str(code))
+
+    def run(self, day: str | None = "2026-03-07", **params) -> list[str]:
+        """Render and execute the task for a data interval that starts on the day; the script's arguments."""
+        context = {
+            "params": {name: None for name in self.dag.params} | params,
+            "dag_run": type("DagRun", (), {"run_after": datetime(2026, 3, 10, 12, tzinfo=UTC)})(),
+            "macros": type("Macros", (), {"timedelta": timedelta}),
+            "dag": self.dag,
+            "task": self.task,
+        }
+        if day:
+            context["data_interval_start"] = datetime.fromisoformat(day).replace(hour=1, minute=30, tzinfo=UTC)
+        self.task.render_template_fields(context, self.dag.get_template_env())
+        self.result = self.task.execute(context)
+        seen = json.loads((self.folder / "seen.json").read_text())
+        self.environ = seen["environ"]
+        return seen["argv"]
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch) -> Project:
+    monkeypatch.setenv("TWITTER_ETL_SETTINGS", "set by Project")
+    return Project(tmp_path)
+
+
+def test_parses_and_is_called_like_its_file(project):
+    assert project.dag.dag_id == DAG_FILE.stem
+    assert project.dag.doc_md
+    assert project.dag.tags
+    assert not project.dag.is_paused_upon_creation
+
+
+def test_parsing_twice_gives_the_same_dag(project, tmp_path):
+    """A DAG that differs from parse to parse gets a new version each time, and fills Airflow's database."""
+    again = DagBag(tmp_path / "dags", include_examples=False, collect_dags=True).dags[project.dag.dag_id]
+    assert DagSerialization.to_dict(again) == DagSerialization.to_dict(project.dag)
+
+
+def test_without_settings_the_import_error_names_the_file(project, tmp_path, monkeypatch):
+    monkeypatch.setenv("TWITTER_ETL_SETTINGS", str(tmp_path / "absent.json"))
+    (message,) = DagBag(tmp_path / "dags", include_examples=False, collect_dags=True).import_errors.values()
+    assert "absent.json" in message
+
+
+def test_first_catchup_run_is_the_start_date_and_each_interval_one_day(project):
+    start = datetime(2026, 3, 1, tzinfo=timezone("UTC"))
+    restriction = TimeRestriction(earliest=start, latest=None, catchup=True)
+    first = project.timetable.next_dagrun_info(last_automated_data_interval=None, restriction=restriction)
+    assert first.data_interval.start.isoformat() == "2026-03-01T01:30:00+00:00"
+    assert first.data_interval.end - first.data_interval.start == timedelta(days=1)
+    assert first.run_after.isoformat() == "2026-03-02T01:30:00+00:00"
+    second = project.timetable.next_dagrun_info(
+        last_automated_data_interval=first.data_interval, restriction=restriction
+    )
+    assert second.data_interval == DataInterval(first.data_interval.end, first.data_interval.end + timedelta(days=1))
+
+
+@pytest.mark.parametrize(
+    ("triggered", "day"), [("2026-03-10T12:00", "2026-03-09"), ("2026-03-10T01:30", "2026-03-09")]
+)
+def test_a_manual_run_takes_the_last_complete_day(project, triggered, day):
+    moment = datetime.fromisoformat(triggered).replace(tzinfo=timezone("UTC"))
+    assert project.timetable.infer_manual_data_interval(run_after=moment).start.date().isoformat() == day
+
+
+def test_a_scheduled_run_fetches_its_day(project):
+    assert project.run("2026-03-07") == [
+        "--env-file=/etc/twitter-etl/twitter.env",
+        "--to=s3://bucket/posts",
+        "--account=nasa",
+        "--date=2026-03-07",
+    ]
+    assert json.loads(project.result) == {"status": "done"}
+
+
+def test_a_run_without_a_logical_date_takes_yesterday(project):
+    assert "--date=2026-03-09" in project.run(day=None)
+
+
+def test_date_of_a_manual_run_wins(project):
+    assert "--date=2026-02-28" in project.run(date="2026-02-28")
+
+
+def test_latest_replaces_the_date(project):
+    arguments = project.run(latest=50)
+    assert "--latest=50" in arguments
+    assert not any(argument.startswith("--date") for argument in arguments)
+
+
+@pytest.mark.parametrize(
+    ("params", "source"),
+    [
+        ({"account": "esa"}, ["--account=esa", "--name=esa"]),
+        ({"query": "-from:nasa moon"}, ["--query=-from:nasa moon", "--name=search"]),
+        ({"query": "moon", "name": "moon"}, ["--query=moon", "--name=moon"]),
+    ],
+)
+def test_another_source_never_replaces_a_day_of_the_regular_one(project, params, source):
+    assert project.run(**params)[1:-1] == ["--to=s3://bucket/posts/manual", *source]
+
+
+def test_account_and_query_together_are_left_to_the_script_to_refuse(project):
+    arguments = project.run(account="esa", query="moon")
+    assert {"--account=esa", "--query=moon"} <= set(arguments)
+
+
+def test_settings_reach_the_script(tmp_path, monkeypatch):
+    monkeypatch.setenv("TWITTER_ETL_SETTINGS", "set by Project")
+    flags = {"include_replies": True, "include_retweets": True, "archive": True}
+    project = Project(tmp_path, account="", query='"{{ 1 + 1 }}" $(id) moon', name="moon", **flags)
+    arguments = project.run()
+    assert {'--query="{{ 1 + 1 }}" $(id) moon', "--name=moon"} <= set(arguments)
+    assert arguments[-3:] == ["--include-replies", "--include-retweets", "--archive"]
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "'; touch {marker}; '",
+        '"; touch {marker}; "',
+        "$(touch {marker})",
+        "`touch {marker}`",
+        "a\ntouch {marker}\n",
+        "a && touch {marker}",
+        "--to=/tmp --help",
+        "* ? [a-z] ~ \\ !",
+        "{{{{ 7 * 7 }}}}{{% raw %}}",
+    ],
+)
+def test_what_a_person_types_is_one_argument_and_runs_nothing(project, tmp_path, hostile):
+    marker = tmp_path / "ran"
+    text = hostile.format(marker=marker)
+    for param in ("account", "query", "name", "date", "latest"):
+        assert f"--{param}={text}" in project.run(**{param: text})
+        assert len(project.run(**{param: text})) <= 5
+    assert not marker.exists()
+
+
+def test_a_megabyte_is_refused_by_the_kernel_and_runs_nothing(project, tmp_path):
+    with pytest.raises(OSError, match="Argument list too long"):
+        project.run(query="$(touch ran) " * 80_000)
+    assert not (tmp_path / "seen.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("account", "na sa"),
+        ("account", "@nasa"),
+        ("account", "nasa\n"),
+        ("account", "a" * 16),
+        ("query", "moon\nmars"),
+        ("query", "m" * 1025),
+        ("query", "m" * 1_000_000),
+        ("name", "../other"),
+        ("date", "yesterday"),
+        ("date", "2026-02-30"),
+        ("date", "2026-03-01\n"),
+        ("latest", 0),
+        ("latest", "5; id"),
+    ],
+)
+def test_the_trigger_form_refuses(project, name, value):
+    params = ParamsDict({name: project.dag.params.get_param(name)})
+    with pytest.raises(ParamValidationError):
+        params[name] = value
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("account", "NASA_1"), ("query", "from:nasa (moon OR mars) 🚀"), ("name", "a.b-c"), ("date", "2028-02-29"),
+     ("latest", 100), ("account", None), ("latest", None)],
+)  # fmt: skip
+def test_the_trigger_form_accepts(project, name, value):
+    params = ParamsDict({name: project.dag.params.get_param(name)})
+    params[name] = value
+    assert params[name] == value
+
+
+def test_the_script_sees_its_own_environment_only(project, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "postgresql://airflow:secret@localhost/airflow")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", "/run/credentials/airflow-scheduler.service")
+    project.run()
+    names = {name for name in project.environ if not name.startswith("AIRFLOW_CTX_")}
+    bash_own = {"PWD", "SHLVL", "_", "LC_CTYPE"}
+    declared = set(sys.modules[project.dag.task_dict["twitter_etl"].__class__.__module__].ENVIRONMENT)
+    assert names - bash_own == declared
+    assert project.environ["HOME"] == "/var/lib/twitter-etl"
+
+
+@pytest.mark.parametrize("code", [2, 3, 4, 8, 9])
+def test_what_another_try_cannot_help_fails_at_once(project, code):
+    project.exits_with(code)
+    with pytest.raises(AirflowFailException, match=rf"Not retried: .+ \(exit code {code}\)"):
+        project.run()
+
+
+@pytest.mark.parametrize("code", [1, 5, 6, 7, 99])
+def test_what_may_pass_is_retried(project, code):
+    project.exits_with(code)
+    with pytest.raises(AirflowException) as failure:
+        project.run()
+    assert type(failure.value) is AirflowException
+
+
+def test_retries_pause_longer_each_time_and_a_try_is_bounded(project):
+    task = project.task
+    assert (task.retries, task.execution_timeout) == (5, timedelta(hours=1))
+    assert task.retry_exponential_backoff > 1
+    assert task.retry_delay < task.max_retry_delay <= timedelta(hours=1)
+    assert project.dag.max_active_runs == 1
+
+
+@pytest.mark.parametrize("catchup", [True, False])
+def test_settings_decide_on_catchup_and_pause(tmp_path, monkeypatch, catchup):
+    monkeypatch.setenv("TWITTER_ETL_SETTINGS", "set by Project")
+    project = Project(tmp_path, catchup=catchup, paused=catchup, retries=1, timeout_seconds=90)
+    assert (project.dag.catchup, project.dag.is_paused_upon_creation) == (catchup, catchup)
+    assert (project.task.retries, project.task.execution_timeout) == (1, timedelta(seconds=90))
+    assert project.dag.start_date == datetime(2026, 3, 1, tzinfo=UTC)

@@ -1,0 +1,70 @@
+"""The pytest plugin: fixture `x_api`, a fresh simulator for each test on one server for the session."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from .faults import Fault
+from .server import ServerThread
+from .simulator import ReceivedRequest, Simulator
+
+
+class XApi:
+    """What a test sees of the simulator."""
+
+    def __init__(self, simulator: Simulator, base_url: str) -> None:
+        self._simulator = simulator
+        self.base_url = base_url
+        credentials = simulator.credentials
+        self.bearer_token = credentials.bearer_token
+        self.consumer_key = credentials.consumer_key
+        self.consumer_secret = credentials.consumer_secret
+        self.access_token = credentials.access_token
+        self.access_token_secret = credentials.access_token_secret
+
+    @property
+    def requests(self) -> list[ReceivedRequest]:
+        """Requests received so far: method, path, query, status (0: connection closed without an answer)."""
+        return list(self._simulator.requests)
+
+    @property
+    def billed_posts(self) -> int:
+        """Posts charged so far; the same post counts once per UTC day."""
+        return self._simulator.bill.posts
+
+    @property
+    def cost_usd(self) -> float:
+        return self._simulator.bill.cost_usd
+
+    def fault(self, name: str, count: int = 1, path: str | None = None, seconds: float | None = None) -> None:
+        """Spoil the next `count` requests (whose path contains `path`); names and `seconds`: faults.HELP."""
+        self._simulator.faults.arm(Fault(name, count, path, seconds))
+
+    def set_now(self, moment: datetime | str) -> None:
+        """Stop the simulator's clock there: makes old days reachable for timelines and recent search."""
+        moment = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+        self._simulator.now = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+    def replay(self, pages: Iterable[Any]) -> None:
+        """Answer requests for posts with these recorded pages in order, then with empty pages."""
+        self._simulator.replay(pages)
+
+    def reset(self) -> None:
+        """Forget requests, bill, faults, recorded pages and a stopped clock."""
+        self._simulator.reset()
+
+
+@pytest.fixture(scope="session")
+def x_api_server() -> Iterator[XApi]:
+    simulator = Simulator()
+    with ServerThread(simulator) as server:
+        yield XApi(simulator, server.base_url)
+
+
+@pytest.fixture
+def x_api(x_api_server: XApi) -> XApi:
+    """The X API simulator, as freshly started."""
+    x_api_server.reset()
+    return x_api_server
