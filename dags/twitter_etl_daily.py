@@ -59,8 +59,8 @@ ENVIRONMENT = {
     "QUERY": "{{ params.query or ('' if params.account else settings.query) }}",
     "NAME": "{{ params.name or params.account or ('search' if params.query else settings.name) }}",
     # A run triggered without a logical date has no data interval: yesterday, then.
-    "DATE": "{{ '' if params.latest else params.date or"
-    " (data_interval_start if data_interval_start is defined else dag_run.run_after - macros.timedelta(days=1)) | ds }}",
+    "DATE": "{{ '' if params.latest else params.date or (data_interval_start if data_interval_start is defined"
+    " else dag_run.run_after - macros.timedelta(days=1)) | ds }}",
     "LATEST": "{{ params.latest or '' }}",
     "REPLIES": "1" if SETTINGS["include_replies"] else "",
     "RETWEETS": "1" if SETTINGS["include_retweets"] else "",

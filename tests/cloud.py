@@ -67,10 +67,10 @@ def stop(args: argparse.Namespace) -> int:
 def serve(args: argparse.Namespace) -> int:
     """Run both servers until a signal comes."""
     import boto3
-    import uvicorn
     from moto.server import ThreadedMotoServer
 
-    from tests.x_api.app import create_app
+    from tests.x_api.server import listen, make_server
+    from tests.x_api.simulator import Simulator
 
     moto = ThreadedMotoServer(ip_address=args.host, port=args.aws_port, verbose=False)
     moto.start()
@@ -81,7 +81,7 @@ def serve(args: argparse.Namespace) -> int:
         aws_access_key_id="stand-in",
         aws_secret_access_key="stand-in",  # noqa: S106 (moto asks for none)
     ).create_bucket(Bucket=args.bucket)
-    uvicorn.run(create_app(), host=args.host, port=args.x_api_port, log_level="warning")
+    make_server(Simulator()).run(sockets=[listen(args.host, args.x_api_port)])
     moto.stop()
     return 0
 

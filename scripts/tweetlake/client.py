@@ -15,7 +15,7 @@ from typing import Any
 
 import requests
 import tenacity
-import tweepy  # type: ignore[import-untyped]
+import tweepy
 
 from .errors import CredentialsError, CreditsError, EtlError, RateLimitedError, UsageError, XUnavailableError
 from .prices import Spend
@@ -92,18 +92,20 @@ class XClient(tweepy.Client):  # type: ignore[misc]
         self, method: str, route: str, params: dict[str, Any] | None, json: Any, user_auth: bool
     ) -> requests.Response:
         """Send until the answer isn't a passing fault, within ATTEMPTS and the deadline."""
+        attempts = tenacity.stop_after_attempt(ATTEMPTS)
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(TransientError),
             wait=tenacity.wait_exponential_jitter(
                 initial=self.retry_seconds, max=MAX_PAUSE_SECONDS, jitter=self.retry_seconds
             ),
-            stop=tenacity.stop_any(tenacity.stop_after_attempt(ATTEMPTS), self._too_late),
+            stop=lambda state: attempts(state) or self._too_late(state),
             before_sleep=self._say_retry,
             sleep=self.sleep,
             reraise=True,
         )
         try:
-            return retrying(self._send, method, route, params, json, user_auth, retrying)
+            response: requests.Response = retrying(self._send, method, route, params, json, user_auth, retrying)
+            return response
         except TransientError as error:
             raise XUnavailableError(
                 f"X didn't answer {route} properly: {error} ({retrying.statistics.get('attempt_number', 1)} tries).",
@@ -130,7 +132,7 @@ class XClient(tweepy.Client):  # type: ignore[misc]
         self.spend.requests += 1
         try:
             # A redirect would carry the token elsewhere (and break a signature), so it's an error below.
-            response = self.session.request(
+            response: requests.Response = self.session.request(
                 method,
                 self.base_url + route,
                 params=params,
@@ -223,9 +225,7 @@ def classify(response: requests.Response) -> EtlError:
         )
     if "usagecap" in mark or "usage-cap" in mark:
         period = str(body.get("period") or "Monthly").lower()
-        return CreditsError(
-            f"The {period} cap of posts is used up ({said}).", hint=f"See the usage page of {CONSOLE}."
-        )
+        return CreditsError(f"The {period} cap of posts is used up ({said}).", hint=f"See the usage page of {CONSOLE}.")
     if status == 401:
         return CredentialsError(
             f"X doesn't accept the credentials ({said}).",

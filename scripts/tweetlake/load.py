@@ -16,7 +16,7 @@ import tempfile
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -92,7 +92,7 @@ def _commit(partition: Partition, destination: Destination, folder: Path) -> Jso
         rejected_file.write_bytes(b"".join(map(rejected_line, partition.rejects)))
         files["rejected.jsonl"] = (rejected_key, rejected_file)
 
-    described = {
+    described: dict[str, JsonObject] = {
         name: {"key": key, "bytes": file.stat().st_size, "sha256": sha256_of(file)}
         for name, (key, file) in files.items()
     }
@@ -188,7 +188,7 @@ def csv_table(table: pa.Table) -> pa.Table:
 
 
 def csv_bytes(table: pa.Table) -> bytes:
-    """RFC 4180 with LF: quotes where a value needs them; null is nothing, an empty text is \"\"."""
+    """RFC 4180 with LF: every text in quotes, numbers and booleans bare; null is nothing, an empty text is \"\"."""
     import pyarrow.csv
 
     out = io.BytesIO()

@@ -10,17 +10,16 @@ import time
 # tweepy prints the Authorization header, oauthlib the signing key, botocore signed headers when they debug.
 TALKATIVE = ("tweepy", "oauthlib", "requests_oauthlib", "requests", "urllib3", "botocore", "boto3", "s3transfer")
 SECRET_SHAPES = re.compile(
-    r"(Bearer\s+)[^\s'\",]+|(oauth_(?:token|signature|consumer_key)=[\"']?)[^\"',\s&]+", re.IGNORECASE
+    r"(Bearer\s+)[A-Za-z0-9%._~+/=-]{16,}|(oauth_(?:token|signature|consumer_key)=[\"']?)[^\"',\s&]+", re.IGNORECASE
 )
 
 
 class RedactingFormatter(logging.Formatter):
     """Formats first and then blanks secrets out, so that tracebacks are covered too."""
 
-    converter = time.gmtime
-
     def __init__(self, secrets: list[str]) -> None:
         super().__init__("%(asctime)sZ %(levelname)-7s %(message)s", datefmt="%Y-%m-%dT%H:%M:%S")
+        self.converter = time.gmtime
         self.secrets = secrets
 
     def format(self, record: logging.LogRecord) -> str:

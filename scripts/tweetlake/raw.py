@@ -7,7 +7,6 @@ Known shapes of a line: a response page (`data` a list, or one post of a lookup 
 from __future__ import annotations
 
 import gzip
-import io
 import json
 import logging
 import zlib
@@ -16,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import orjson
 
@@ -125,10 +124,9 @@ def page_of(document: Any) -> Page:
         own=own if isinstance(own, dict) else {},
         collected_at=collected_at if isinstance(collected_at, str) else None,
     )
-    if "data" not in document:
-        page.posts = [document] if is_post(document) else []
-        return page
-    page.posts = [item for item in objects(document["data"]) if is_post(item)]
+    # A page may have no `data` and still a next_token: X leaves out what is empty.
+    candidates = objects(document["data"]) if "data" in document else [document]
+    page.posts = [item for item in candidates if is_post(item)]
     if isinstance(meta := document.get("meta"), dict):
         page.meta = meta
     if isinstance(includes := document.get("includes"), dict):
@@ -205,7 +203,8 @@ def _open_all(path: str) -> Iterator[tuple[str, AbstractContextManager[IO[bytes]
         else:
             names = [root]
         for name in names:
-            yield str(name), gzip.open(name, "rb") if name.suffix == ".gz" else name.open("rb")
+            opened = gzip.open(name, "rb") if name.suffix == ".gz" else name.open("rb")  # noqa: SIM115 (caller closes)
+            yield str(name), cast("IO[bytes]", opened)
     except OSError as error:
         raise UsageError(f"--from-raw {path} can't be read: {error.strerror or error}.") from None
 
@@ -218,5 +217,5 @@ def _open_s3(path: str) -> Iterator[tuple[str, AbstractContextManager[IO[bytes]]
         if not key.endswith(RAW_SUFFIXES):
             continue
         body = open_object(bucket, key)
-        stream: IO[bytes] = gzip.GzipFile(fileobj=body) if key.endswith(".gz") else io.BytesIO(body.read())
+        stream = cast("IO[bytes]", gzip.GzipFile(fileobj=body)) if key.endswith(".gz") else body
         yield f"s3://{bucket}/{key}", closing(stream)

@@ -100,16 +100,12 @@ class Bucket:
 
     def read(self, key: str) -> bytes | None:
         with errors_of(self.uri(key)):
-            answer = self._unless(
-                MISSING | REFUSED, client().get_object, Bucket=self.bucket, Key=self.prefix + key
-            )
+            answer = self._unless(MISSING | REFUSED, client().get_object, Bucket=self.bucket, Key=self.prefix + key)
             return cast("bytes", answer["Body"].read()) if answer else None
 
     def size(self, key: str) -> int | None:
         with errors_of(self.uri(key)):
-            answer = self._unless(
-                MISSING | REFUSED, client().head_object, Bucket=self.bucket, Key=self.prefix + key
-            )
+            answer = self._unless(MISSING | REFUSED, client().head_object, Bucket=self.bucket, Key=self.prefix + key)
             return int(answer["ContentLength"]) if answer else None
 
     def put(self, key: str, file: Path, content_type: str) -> None:

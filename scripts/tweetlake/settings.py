@@ -9,6 +9,7 @@ from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 from .errors import EXIT_CODES, CredentialsError, UsageError
@@ -91,9 +92,16 @@ exit codes:
 """
 
 
-def build_parser() -> argparse.ArgumentParser:
+class Parser(argparse.ArgumentParser):
+    """argparse, but its errors end like all others: one message, exit code 2 and the JSON summary."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message[0].upper()}{message[1:]}.", hint="See twitter_etl.py --help.")
+
+
+def build_parser() -> Parser:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="twitter_etl.py",
         description="Collect the posts of one account (or one search) day by day and land them as CSV and Parquet, "
         "with the raw pages and a manifest, in an S3 bucket or a folder.",
@@ -118,7 +126,12 @@ def build_parser() -> argparse.ArgumentParser:
     where.add_argument("--to", required=True, metavar="s3://BUCKET[/PREFIX]|FOLDER", help="the lake")
     where.add_argument("--name", metavar="SOURCE", help="puts source=SOURCE/ before dt=, for a lake of several sources")
     which = parser.add_argument_group("which posts")
-    which.add_argument("--limit", metavar="N", type=int, help="at most N posts a day; the manifest says it is cut")
+    which.add_argument(
+        "--limit",
+        metavar="N",
+        type=int,
+        help="at most N posts a day (of --from-raw: in all), the newest; the manifest says it is cut",
+    )
     which.add_argument("--include-replies", action="store_true", help="keep replies (left out by default)")
     which.add_argument("--include-retweets", action="store_true", help="keep retweets (left out by default)")
     which.add_argument(
@@ -142,7 +155,7 @@ def read_settings(
 ) -> Settings:
     """Parse and check everything. `environ` gains the names of --env-file, so that boto3 sees its AWS_* too.
 
-    Raises UsageError or CredentialsError with the fix; argparse itself exits with 2.
+    Raises UsageError or CredentialsError with the fix.
     """
     args = build_parser().parse_args(argv)
     today = (now or datetime.now(UTC)).astimezone(UTC).date()

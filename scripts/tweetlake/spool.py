@@ -82,6 +82,15 @@ class Spool:
         self._file.flush()
         os.fsync(self._file.fileno())
 
+    def kept(self) -> str:
+        """For messages: where the pages are, if there are any."""
+        if not self.path.exists() or not self.path.stat().st_size:
+            return ""
+        return (
+            f"The pages that came are kept in {self.path}: run it again and it goes on from there without paying for "
+            "them twice, or remove that file to begin anew."
+        )
+
     def close(self) -> None:
         """Unlock. The pages stay."""
         if self._file is not None:

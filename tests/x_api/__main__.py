@@ -1,6 +1,7 @@
 """python -m tests.x_api: the simulator as a program."""
 
 import argparse
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -27,7 +28,8 @@ def main() -> int:
         print(f"x_api: can't listen on {where}: {error.strerror}. Take another --port, or 0.", file=sys.stderr)
         return 2
     print(f"x_api listening on {address_of(listener)}", flush=True)
-    make_server(simulator).run(sockets=[listener])
+    with contextlib.suppress(KeyboardInterrupt):
+        make_server(simulator).run(sockets=[listener])
     return 0
 
 
@@ -54,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--replay",
-        type=_recording,
+        type=read_recording,
         metavar="FILE",
         help="answer requests for posts with these recorded pages, in order: JSON Lines, one page per line, "
         "or one JSON list of pages",
@@ -71,7 +73,8 @@ def _fault(text: str) -> Fault:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def _recording(name: str) -> list[Any]:
+def read_recording(name: str) -> list[Any]:
+    """The pages in this file; raises ArgumentTypeError with the reason if it can't be read."""
     try:
         text = Path(name).read_text(encoding="utf-8")
     except OSError as error:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import takewhile
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from starlette.applications import Starlette
@@ -27,6 +27,7 @@ from .parameters import Window, make_token, read_token, token_scope
 from .posts import timestamp, user_body
 from .search import Query, parse_query
 from .simulator import ReceivedRequest, Simulator
+from .vocabulary import POST_FIELDS, TWEET_FIELDS, names
 from .world import Account, Stub, account_named, account_with, id_at, oldest_reachable_id, stubs_between, time_of
 
 DEPTH = 3_200  # a timeline shows so many of the newest posts ...
@@ -65,8 +66,10 @@ class Endpoint:
     is_page: bool = False
 
 
-def create_app(simulator: Simulator) -> Starlette:
-    """The ASGI application of this simulator."""
+def create_app(simulator: Simulator | None = None) -> Starlette:
+    """The ASGI application of this simulator (a new one if none is given). The faults `reset` and `cut_body` break
+    connections and so need it served by server.py."""
+    simulator = simulator or Simulator()
     routes: list[BaseRoute] = [Route(endpoint.path, _view(simulator, endpoint)) for endpoint in ENDPOINTS]
     return Starlette(routes=[*routes, *control_routes(simulator)], exception_handlers={404: _no_such_path})
 
@@ -134,10 +137,10 @@ def _answer(
     if endpoint.is_page and simulator.recorded is not None:
         return _recorded_answer(simulator)
     if endpoint.is_page and fault and fault.name == "empty_page":
-        return _spoiled_page(call, endpoint, {**empty_page()})
+        return _spoiled_page(call, empty_page())
     body = endpoint.handler(call)
     if endpoint.is_page and fault and fault.name == "repeated_token" and "data" in body:
-        return _spoiled_page(call, endpoint, body)
+        return _spoiled_page(call, body)
     return body
 
 
@@ -158,7 +161,7 @@ def _recorded_answer(simulator: Simulator) -> _Recorded:
     return _Recorded(page.body, page.status, dict(page.headers))
 
 
-def _spoiled_page(call: Call, endpoint: Endpoint, page: Body) -> Body:
+def _spoiled_page(call: Call, page: Body) -> Body:
     """The page with a next_token that leads to where this page began."""
     scope = token_scope(call.path, call.query)
     before_id = _page_start(call, scope, id_at(call.simulator.clock()))
@@ -188,7 +191,7 @@ class _Dropped(Response):
     """Closes the connection without a word; server.py puts the transport into the scope."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["extensions"]["tweetlake.transport"].abort()
+        _transport(scope).abort()
 
 
 class _CutBody(Response):
@@ -198,7 +201,14 @@ class _CutBody(Response):
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         half = bytes(self.body)[: len(self.body) // 2]
         await send({"type": "http.response.body", "body": half, "more_body": True})
-        scope["extensions"]["tweetlake.transport"].close()  # after what is still to be written
+        _transport(scope).close()  # after what is still to be written
+
+
+def _transport(scope: Scope) -> asyncio.Transport:
+    transport = scope.get("extensions", {}).get("tweetlake.transport")
+    if transport is None:
+        raise RuntimeError("this fault breaks the connection: serve the simulator with tests.x_api.server")
+    return cast(asyncio.Transport, transport)
 
 
 # ---- users -------------------------------------------------------------------------------------------------------
@@ -247,8 +257,8 @@ def _users_by(call: Call) -> Body:
 
 def _user_fields(call: Call) -> frozenset[str]:
     parameters.choices(call.query, "expansions", parameters.USER_EXPANSIONS)
-    parameters.choices(call.query, "tweet.fields", parameters.TWEET_FIELDS)
-    parameters.choices(call.query, "post.fields", parameters.POST_FIELDS)
+    parameters.choices(call.query, "tweet.fields", TWEET_FIELDS)
+    parameters.choices(call.query, "post.fields", POST_FIELDS)
     return DEFAULT_USER_FIELDS | parameters.choices(call.query, "user.fields", parameters.USER_FIELDS)
 
 
@@ -399,11 +409,9 @@ def _counts_recent(call: Call) -> Body:
 def _usage(call: Call) -> Body:
     parameters.refuse_unknown(call.query, ("days", "usage.fields"))
     days = parameters.integer(call.query, "days", 1, 90, default=7)
-    names = parameters.names(
-        "cap_reset_day daily_client_app_usage daily_project_usage project_cap project_id project_usage"
-    )
+    accepted = names("cap_reset_day daily_client_app_usage daily_project_usage project_cap project_id project_usage")
     shown = {"project_cap", "project_id", "project_usage", "cap_reset_day"}
-    shown |= parameters.choices(call.query, "usage.fields", names)
+    shown |= parameters.choices(call.query, "usage.fields", accepted)
     bill, today = call.simulator.bill, call.simulator.clock().date()
     # Numbers come as text (OpenAPI 2.167 and the documented examples).
     daily = [

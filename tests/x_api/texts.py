@@ -72,7 +72,8 @@ def link(rng: Random) -> Link:
 
 def compose(pieces: Iterable[Piece], limit: int | None = None) -> tuple[str, dict[str, Any]]:
     """The escaped text and its entities; with `limit` the text is cut there (in written characters) and ends in `…`."""
-    text, entities, written = "", {}, 0
+    text, written = "", 0
+    entities: dict[str, Any] = {}
     for piece in pieces:
         shown = _shown(piece)
         if limit is not None and written + len(shown) > limit:

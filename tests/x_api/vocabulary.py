@@ -81,8 +81,6 @@ def _post(post: Mapping[str, Any]) -> dict[str, Any]:
         renamed["public_metrics"] = {
             {"retweet_count": "repost_count"}.get(name, name): count for name, count in metrics.items()
         }
-    if post.get("withheld", {}).get("scope") == "tweet":
-        renamed["withheld"] = {**post["withheld"], "scope": "post"}
     return renamed
 
 

@@ -1,7 +1,7 @@
 """Prove that the bucket of a destination can be written and read with the identity that the script has.
 
 Writes `twitter/_verify` below the destination (readers of the table ignore names that begin with an underscore),
-reads it back and compares. Exit code 0, or 7 (as in twitter_etl.py: bucket unavailable) with the reason on stderr.
+reads it back and compares. Exit code 0, or the one that twitter_etl.py would end with, and the reason on stderr.
 """
 
 import argparse
@@ -10,17 +10,23 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-
-BUCKET_UNAVAILABLE = 7
+from tweetlake import s3
+from tweetlake.errors import DestinationError, EtlError
+from tweetlake.settings import read_env_file
 
 
-def read_environment(env_file: Path) -> dict[str, str]:
-    """The NAME=value lines of the file; a value is all that follows the first `=`, as it stands."""
-    lines = [line for line in env_file.read_text().splitlines() if "=" in line and not line.startswith("#")]
-    return {name: value for name, _, value in (line.partition("=") for line in lines)}
+def write_and_read_back(destination: str) -> str:
+    """Address of the object that was written and read back. Raises DestinationError."""
+    bucket, _, prefix = destination.removeprefix("s3://").rstrip("/").partition("/")
+    key = "/".join([*filter(None, [prefix]), "twitter", "_verify"])
+    address = f"s3://{bucket}/{key}"
+    written = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}\n".encode()
+    with s3.errors_of(address):
+        s3.client().put_object(Bucket=bucket, Key=key, Body=written)
+        read = s3.client().get_object(Bucket=bucket, Key=key)["Body"].read()
+    if read != written:
+        raise DestinationError(f"{address} gave back other bytes than were written.", hint="Who else writes there?")
+    return address
 
 
 def main() -> int:
@@ -29,23 +35,12 @@ def main() -> int:
     parser.add_argument("--env-file", type=Path, required=True, metavar="F", help="the script's environment")
     parser.add_argument("--to", required=True, metavar="s3://BUCKET[/PREFIX]", help="the destination")
     options = parser.parse_args()
-    os.environ.update(read_environment(options.env_file))
-
-    bucket, _, prefix = options.to.removeprefix("s3://").rstrip("/").partition("/")
-    key = "/".join([*filter(None, [prefix]), "twitter", "_verify"])
-    written = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}\n".encode()
-    s3 = boto3.client("s3", config=Config(connect_timeout=10, read_timeout=20, retries={"total_max_attempts": 3}))
     try:
-        s3.put_object(Bucket=bucket, Key=key, Body=written)
-        read = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-    except (BotoCoreError, ClientError) as error:
-        print(f"s3://{bucket}/{key} can't be written and read back: {error}", file=sys.stderr)
-        print("Check that the bucket exists, its region, and what the host's role or keys may do.", file=sys.stderr)
-        return BUCKET_UNAVAILABLE
-    if read != written:
-        print(f"s3://{bucket}/{key} gave back other bytes than were written: {read[:80]!r}", file=sys.stderr)
-        return BUCKET_UNAVAILABLE
-    print(f"s3://{bucket}/{key}: written and read back")
+        os.environ.update(read_env_file(options.env_file))
+        print(f"{write_and_read_back(options.to)}: written and read back")
+    except EtlError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
     return 0
 
 

@@ -1,0 +1,217 @@
+#!/usr/bin/env python3
+"""Collect the posts of one account or search and land them, day by day, as clean files in a bucket or a folder.
+
+The story is told from `main` down: extract -> transform -> validate -> load. Its chapters are the modules of
+tweetlake/, beside this file. `twitter_etl.py --help` explains options and exit codes; the last line of standard output
+is a JSON summary, also when the run fails.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import tweetlake
+from tweetlake.destinations import Destination, open_destination
+from tweetlake.errors import BadDataError, EtlError, RateLimitedError, StoppedError
+from tweetlake.logs import set_up
+from tweetlake.prices import PRICES_SEEN_ON, Spend
+from tweetlake.raw import Page, RawCounts, read_pages
+from tweetlake.settings import Settings, read_settings, secrets_in
+from tweetlake.transform import Reject, Rules, collect
+
+if TYPE_CHECKING:
+    from tweetlake.extract import Drain
+
+log = logging.getLogger("tweetlake")
+
+Summary = dict[str, Any]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run once and print the summary. Returns the exit code (see tweetlake/errors.py)."""
+    formatter = set_up(secrets_in(os.environ))
+    signal.signal(signal.SIGTERM, stop)
+    summary: Summary = {"status": "failed", "exit_code": 1, "days": [], "partial_errors": Counter()}
+    spend = Spend()
+    try:
+        settings = read_settings(argv)
+        formatter.secrets = secrets_in(os.environ)  # again: --env-file may have brought more
+        destination = open_destination(settings.to)
+        destination.check()  # before a post is paid for
+        if settings.from_raw:
+            run_from_raw(settings, settings.from_raw, destination, summary)
+        else:
+            run_from_x(settings, destination, spend, summary)
+        summary |= {"status": "ok", "exit_code": 0}
+    except KeyboardInterrupt:
+        fail(summary, StoppedError(signal.SIGINT))
+    except EtlError as error:
+        fail(summary, error)
+    except Exception as error:  # a fault of this program: its traceback goes to the log, without secrets
+        log.exception("Unexpected fault")
+        summary |= {"error": f"Unexpected fault: {type(error).__name__}", "hint": "Please report the log above."}
+    summary |= spend.as_dict()
+    sys.stderr.flush()
+    print(formatter.redact(json.dumps(summary)), flush=True)
+    return int(summary["exit_code"])
+
+
+def run_from_x(settings: Settings, destination: Destination, spend: Spend, summary: Summary) -> None:
+    """Each day by itself, extracted and landed, so that a failure later on takes nothing back."""
+    from tweetlake.client import XClient
+    from tweetlake.extract import extract, query_of, spool_of, window_of
+
+    days: list[date | None] = list(settings.days) or [None]
+    query_of(settings)
+    for day in days:  # what X can't give is said before anything is paid
+        window_of(settings, day, datetime.now(UTC))
+    client = XClient(settings, spend, deadline=time.monotonic() + settings.deadline_seconds)
+    for day in days:
+        spool = spool_of(settings, day)
+        try:
+            drain = extract(settings, day, client, spool, spend)
+            counts = RawCounts()
+            pages = read_pages(str(spool.path), counts)
+            land(settings, destination, pages, counts, summary, day=day, drain=drain, raw_file=spool.path)
+            spool.remove()
+        except EtlError as error:
+            error.kept = " ".join(text for text in (error.kept, spool.kept()) if text)
+            raise
+        finally:
+            spool.close()
+
+
+def run_from_raw(settings: Settings, path: str, destination: Destination, summary: Summary) -> None:
+    """The same without X: pages kept earlier, by this program or by others."""
+    counts = RawCounts()
+    land(settings, destination, read_pages(path, counts), counts, summary)
+
+
+def land(
+    settings: Settings,
+    destination: Destination,
+    pages: Iterable[Page],
+    counts: RawCounts,
+    summary: Summary,
+    *,
+    day: date | None = None,
+    drain: Drain | None = None,
+    raw_file: Path | None = None,
+) -> None:
+    """Transform, validate, load. `day`: the UTC day that was asked from X, None for the latest posts and for raw."""
+    rules = Rules(
+        include_replies=settings.include_replies,
+        include_retweets=settings.include_retweets,
+        days=frozenset(settings.days) if drain is None else frozenset(),
+        newest=min((n for n in (settings.latest, settings.limit) if n), default=None),
+    )
+    batch = collect(pages, rules)
+    summary["partial_errors"].update(counts.partial_errors)
+    add_up(summary, batch.posts_in, batch.left_out, batch.rejects, counts)
+    if drain is None and not batch.posts_in:
+        raise BadDataError(
+            f"--from-raw {settings.from_raw} has no posts: {counts.lines} lines, {counts.bad_lines} unreadable.",
+            hint="Counts, users, lists and pages of errors only make no rows. Nothing was written.",
+        )
+
+    from tweetlake import load, schema  # pandas, pyarrow and pandera: only now that the posts are there
+
+    valid = schema.validate(batch, day, settings.max_reject_percent)
+    summary["rejected"] += len(valid.rejects) - len(batch.rejects)
+    only_day = day or (settings.run_day if settings.latest else None)
+    days = [only_day] if only_day else sorted({*settings.days, *valid.rows_of_day, *days_of(valid.rejects)})
+    for partition_day in days or [settings.run_day]:
+        rows = slice(0, valid.table.num_rows) if only_day else valid.rows_of_day.get(partition_day, slice(0, 0))
+        # A reject without any day goes to the last one.
+        rejects = [r for r in valid.rejects if only_day or (r.day or days[-1]) == partition_day]
+        partition = load.Partition(
+            day=partition_day,
+            source=settings.name,
+            table=valid.table.slice(rows.start, rows.stop - rows.start),
+            rejects=rejects,
+            raw_file=raw_file,
+            collected_at=drain.collected_at if drain else None,
+            facts=facts_of(settings, drain, rejects)
+            | {"posts_in": batch.posts_in, "left_out": dict(batch.left_out), "bad_lines": counts.bad_lines}
+            | {"partial_errors": dict(counts.partial_errors)},
+        )
+        landed = load.commit(partition, destination)
+        summary["days"].append(landed)
+        log.info(
+            "%s: %d rows, %d rejected -> %s",
+            partition_day,
+            landed["rows"],
+            landed["rejected"],
+            landed["files"]["_manifest.json"]["uri"],
+        )
+
+
+def facts_of(settings: Settings, drain: Drain | None, rejects: list[Reject]) -> dict[str, Any]:
+    """What the manifest says about how the rows came to be."""
+    facts: dict[str, Any] = {
+        "code_version": code_version(),
+        "include": {"replies": settings.include_replies, "retweets": settings.include_retweets},
+        "reject_reasons": dict(Counter(reject.reason for reject in rejects)),
+        "prices_seen_on": PRICES_SEEN_ON,
+    }
+    if drain is None:
+        return facts | {"from_raw": True, **Spend().as_dict()}
+    return facts | drain.facts() | {"account": settings.account}
+
+
+def add_up(summary: Summary, posts_in: int, left_out: Counter[str], rejects: list[Reject], counts: RawCounts) -> None:
+    """Where every post went: posts_in = rows + left_out + rejected, over all days."""
+    summary["posts_in"] = summary.get("posts_in", 0) + posts_in
+    summary["left_out"] = dict(Counter(summary.get("left_out", {})) + left_out)
+    summary["rejected"] = summary.get("rejected", 0) + len(rejects)
+    summary["bad_lines"] = summary.get("bad_lines", 0) + counts.bad_lines
+    summary["lines_without_posts"] = summary.get("lines_without_posts", 0) + counts.lines_without_posts
+
+
+def days_of(rejects: list[Reject]) -> set[date]:
+    return {reject.day for reject in rejects if reject.day}
+
+
+def code_version() -> str:
+    """The version and a fingerprint of the very files that run: 0.1.0+3fa91c2e."""
+    here = Path(__file__).resolve()
+    digest = hashlib.sha256()
+    for file in [here, *sorted((here.parent / "tweetlake").glob("*.py"))]:
+        digest.update(file.read_bytes())
+    return f"{tweetlake.__version__}+{digest.hexdigest()[:8]}"
+
+
+def fail(summary: Summary, error: EtlError) -> None:
+    """Put the error into the summary and, as one sentence after the other, into the log."""
+    log.error("%s", error)
+    summary |= {
+        "error": error.message,
+        "kept": error.kept,
+        "hint": error.hint,
+        "exit_code": error.exit_code,
+    }
+    if isinstance(error, RateLimitedError) and error.retry_at:
+        summary["retry_at"] = error.retry_at.isoformat()
+
+
+def stop(signal_number: int, _frame: FrameType | None) -> None:
+    """SIGTERM, as Airflow and systemd send it: end in order, with the pages kept."""
+    raise StoppedError(signal_number)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

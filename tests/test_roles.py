@@ -1,0 +1,230 @@
+"""The contract of the roles: documented variables, tags, and an inventory that is judged before a host is touched."""
+
+import json
+import os
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import pytest
+import yaml
+from tweetlake.settings import read_env_file
+
+PROJECT = Path(__file__).resolve().parent.parent
+ROLES = sorted(path for path in (PROJECT / "roles").iterdir() if path.is_dir())
+GOOD = {
+    "twitter_etl_account": "nasa",
+    "twitter_etl_destination": "s3://my-bucket/some/prefix",
+    "twitter_etl_bearer_token": "AAAA%2Fbbb",
+}
+OAUTH1 = {
+    "twitter_etl_consumer_key": "a",
+    "twitter_etl_consumer_secret": "b",
+    "twitter_etl_access_token": "c",
+    "twitter_etl_access_token_secret": "d",
+}
+
+
+SOURCE = "twitter_etl_account, twitter_etl_query"
+CREDENTIALS = "Credentials of X"
+# Inventories, and what the preflight has to say about each: the beginning of a complaint, and a part of its advice.
+CASES: dict[str, tuple[dict, list[tuple[str, str]]]] = {
+    "bearer": (GOOD, []),
+    "oauth1": (GOOD | OAUTH1 | {"twitter_etl_bearer_token": ""}, []),
+    "query": (GOOD | {"twitter_etl_account": None, "twitter_etl_query": "moon", "twitter_etl_name": "moon"}, []),
+    "leap-day": (GOOD | {"twitter_etl_start_date": "2024-02-29"}, []),
+    "yaml-date": (GOOD | {"twitter_etl_start_date": date(2024, 3, 1)}, []),
+    "words": (GOOD | {"twitter_etl_catchup": "true", "twitter_etl_retries": "3"}, []),
+    "region": (GOOD | {"twitter_etl_aws_region": "us-gov-west-1"}, []),
+    "empty": (
+        {},
+        [(SOURCE, "Set one"), ("twitter_etl_destination", "Give s3://"), (CREDENTIALS, "Put vault_x_bearer_token")],
+    ),
+    "everything-is-wrong": (
+        {
+            "twitter_etl_account": "@na sa",
+            "twitter_etl_query": "moon\nmars",
+            "twitter_etl_name": "a/b",
+            "twitter_etl_destination": "s3://My_Bucket/a//b",
+            "twitter_etl_aws_region": "Frankfurt",
+            "twitter_etl_aws_endpoint_url": "minio:9000",
+            "twitter_etl_api_base_url": "api.x.com",
+            "twitter_etl_bearer_token": "change-me",
+            "twitter_etl_consumer_key": "se\ncret",
+            "twitter_etl_environment": {"A-B": "x", "GOOD": "a\nb"},
+            "twitter_etl_catchup": "perhaps",
+            "twitter_etl_start_date": "2026-02-30",
+            "twitter_etl_schedule": "@hourly",
+            "twitter_etl_retries": "many",
+            "twitter_etl_timeout_seconds": 5,
+        },
+        [
+            (SOURCE, "Empty one of them"),
+            ("twitter_etl_account", "without the @"),
+            ("twitter_etl_query", "on one line"),
+            ("twitter_etl_name", "Give up to 64 letters"),
+            ("twitter_etl_catchup", "true or false"),
+            ("twitter_etl_destination", "Give 3 to 63 of a-z"),
+            ("twitter_etl_destination", "with one / between"),
+            ("twitter_etl_aws_region", "Give one like"),
+            ("twitter_etl_aws_endpoint_url", "Give https://HOST"),
+            ("twitter_etl_api_base_url", "https://api.x.com"),
+            (CREDENTIALS, "Keep the bearer token or the four"),
+            ("twitter_etl_bearer_token", "Put the real value into the vault"),
+            ("twitter_etl_consumer_key", "Copy it again"),
+            ("twitter_etl_environment", "A-B can't be the name"),
+            ("twitter_etl_environment", "the value of GOOD"),
+            ("twitter_etl_start_date", "as YYYY-MM-DD"),
+            ("twitter_etl_schedule", 'such as "30 1 * * *"'),
+            ("twitter_etl_retries", "from 0 to 20"),
+            ("twitter_etl_timeout_seconds", "from 60 to 86400"),
+        ],
+    ),
+    "future": (GOOD | {"twitter_etl_start_date": "2999-01-01"}, [("twitter_etl_start_date", "Give today (")]),
+    "no-leap-day": (GOOD | {"twitter_etl_start_date": "2023-02-29"}, [("twitter_etl_start_date", "is no date")]),
+    "long-account": (GOOD | {"twitter_etl_account": "a" * 16}, [("twitter_etl_account", "Give 1 to 15 letters")]),
+    "long-query": (
+        GOOD | {"twitter_etl_account": "", "twitter_etl_query": "m" * 489},
+        [("twitter_etl_query", "Shorten it to 488")],
+    ),
+    "folder": (GOOD | {"twitter_etl_destination": "/var/lake"}, [("twitter_etl_destination", "Give s3://BUCKET")]),
+    "ip": (GOOD | {"twitter_etl_destination": "s3://192.168.0.1"}, [("twitter_etl_destination", "no IP address")]),
+    "dots": (GOOD | {"twitter_etl_destination": "s3://a..b"}, [("twitter_etl_destination", "no two dots")]),
+    "reserved": (GOOD | {"twitter_etl_destination": "s3://a--x-s3"}, [("twitter_etl_destination", "keeps for itself")]),
+    "upwards": (GOOD | {"twitter_etl_destination": "s3://mine/../a"}, [("twitter_etl_destination", "be a prefix")]),
+    "one-of-four": (
+        GOOD | {"twitter_etl_bearer_token": "", "twitter_etl_consumer_key": "k"},
+        [(CREDENTIALS, "OAuth 1.0a needs four values; twitter_etl_consumer_secret, twitter_etl_access_token,")],
+    ),
+    "archive": (
+        GOOD | OAUTH1 | {"twitter_etl_bearer_token": "", "twitter_etl_archive": True},
+        [("twitter_etl_archive", "set it to false")],
+    ),
+    "no-mapping": (GOOD | {"twitter_etl_environment": "A=b"}, [("twitter_etl_environment", "NAME: value")]),
+}
+
+
+def load(path: Path):
+    return yaml.safe_load(path.read_text())
+
+
+def play(folder: Path, tasks: list, hosts: dict[str, dict], *options: str) -> dict:
+    """Run tasks on this machine, once for each named set of variables; what Ansible reports, as its JSON."""
+    (folder / "play.yml").write_text(yaml.safe_dump([{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
+    (folder / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts}}))
+    environment = os.environ | {
+        "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
+        "ANSIBLE_ROLES_PATH": str(PROJECT / "roles"),
+        "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
+        "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+    }
+    done = subprocess.run(
+        [Path(sys.executable).parent / "ansible-playbook", "-i", "hosts.yml", "-c", "local", "play.yml", *options],
+        env=environment,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.startswith("{"), done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+def preflight(folder: Path, *options: str) -> dict[str, list[str]]:
+    """What the preflight complains about in each inventory of CASES; an empty list when it has nothing to say."""
+    task = {"ansible.builtin.import_role": {"name": "twitter_etl", "tasks_from": "preflight"}}
+    report = play(folder, [task], {name: variables for name, (variables, _) in CASES.items()}, *options)
+    assert {stats["changed"] for stats in report["stats"].values()} == {0}
+    last = report["plays"][0]["tasks"][-1]["hosts"]
+    answers = {name: last[name]["msg"] if last[name].get("failed") else [] for name in CASES}
+    for headline in (answer[0] for answer in answers.values() if answer):
+        assert headline == "The inventory needs a correction; nothing was changed."
+    return {name: answer[1:] for name, answer in answers.items()}
+
+
+@pytest.fixture(scope="module")
+def complaints(tmp_path_factory) -> dict[str, list[str]]:
+    return preflight(tmp_path_factory.mktemp("run"))
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda path: path.name)
+def test_defaults_and_argument_specs_tell_the_same(role):
+    defaults = load(role / "defaults/main.yml")
+    options = load(role / "meta/argument_specs.yml")["argument_specs"]["main"]["options"]
+    assert set(defaults) == set(options)
+    for name, option in options.items():
+        assert option["description"], name
+        if "default" in option:
+            assert option["default"] == defaults[name], name
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda path: path.name)
+def test_variables_bear_the_name_of_their_role_and_a_comment(role):
+    lines = (role / "defaults/main.yml").read_text().splitlines()
+    for number, line in enumerate(lines):
+        if line[:1].isalpha():
+            assert line.startswith(f"{role.name}_"), line
+            assert lines[number - 1].startswith("# "), f"{line} has no comment"
+    internal = role / "vars/main.yml"
+    for name in load(internal) if internal.exists() else ():
+        assert name.startswith(f"__{role.name}_"), name
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda path: path.name)
+def test_role_has_a_readme_and_a_scenario(role):
+    assert (role / "README.md").read_text().startswith(f"# {role.name}\n")
+    assert (PROJECT / "molecule" / role.name / "molecule.yml").exists()
+
+
+def test_every_role_of_the_site_is_tagged_with_its_name():
+    roles = [role for play in load(PROJECT / "playbooks/site.yml") for role in play.get("roles", [])]
+    assert roles
+    assert [role["role"] for role in roles] == [role["tags"] for role in roles]
+
+
+def test_the_dag_is_copied_not_templated():
+    (copied,) = [
+        task["ansible.builtin.copy"]
+        for task in load(PROJECT / "roles/twitter_etl/tasks/configure.yml")
+        if "dags/" in task.get("ansible.builtin.copy", {}).get("src", "")
+    ]
+    assert (PROJECT / copied["src"].partition("}}/")[2]).exists()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_preflight_names_every_bad_value_and_the_fix(complaints, case):
+    """Each complaint, in order, begins with the names of the values and holds what to do."""
+    expected = CASES[case][1]
+    assert len(complaints[case]) == len(expected), complaints[case]
+    for complaint, (names, fix) in zip(complaints[case], expected, strict=True):
+        assert complaint.startswith(f"{names}: ")
+        assert fix in complaint
+
+
+def test_preflight_says_the_same_in_check_mode(complaints, tmp_path):
+    assert preflight(tmp_path, "--check") == complaints
+
+
+def test_preflight_prints_no_secret(complaints):
+    assert "cret" not in "".join(complaints["everything-is-wrong"]).replace("consumer_secret", "")
+
+
+def test_any_secret_survives_the_env_file(tmp_path):
+    hostile = {
+        "X_BEARER_TOKEN": "a#b$c'd\"e\\f`g=h",
+        "QUOTED": '"quoted"',
+        "SINGLE": "'",
+        "SPACES": "  two words ",
+        "NOT_A_COMMENT": "# no",
+        "UNICODE": "ünï🚀",
+        "NUMBER": 7,
+    }
+    role = PROJECT / "roles/twitter_etl"
+    template = {"src": str(role / "templates/twitter.env.j2"), "dest": str(tmp_path / "env"), "mode": "0600"}
+    variables = load(role / "defaults/main.yml") | {"twitter_etl_environment": hostile}
+    report = play(tmp_path, [{"ansible.builtin.template": template}], {"here": variables})
+    assert report["stats"]["here"]["failures"] == 0, report
+    read = read_env_file(tmp_path / "env")
+    assert {name: read[name] for name in hostile} == {name: str(value) for name, value in hostile.items()}
+    assert read["TWITTER_ETL_STATE_DIR"] == "/var/lib/twitter-etl"
+    assert not [name for name, value in read.items() if not value]
