@@ -50,7 +50,7 @@ SETTINGS = {
     "timeout_seconds": 3600,
     "python": sys.executable,
     "env_file": "/etc/twitter-etl/twitter.env",
-    "state_dir": "/var/lib/twitter-etl",
+    "state_dir": "/var/lib/airflow/twitter-etl",
 }
 
 
@@ -264,7 +264,7 @@ def test_the_script_sees_its_own_environment_only(project, monkeypatch):
     bash_own = {"PWD", "SHLVL", "_", "LC_CTYPE"}
     declared = set(sys.modules[project.dag.task_dict["twitter_etl"].__class__.__module__].ENVIRONMENT)
     assert names - bash_own == declared
-    assert project.environ["HOME"] == "/var/lib/twitter-etl"
+    assert project.environ["HOME"] == "/var/lib/airflow/twitter-etl"
 
 
 @pytest.mark.parametrize("code", [2, 3, 4, 8, 9])

@@ -226,5 +226,5 @@ def test_any_secret_survives_the_env_file(tmp_path):
     assert report["stats"]["here"]["failures"] == 0, report
     read = read_env_file(tmp_path / "env")
     assert {name: read[name] for name in hostile} == {name: str(value) for name, value in hostile.items()}
-    assert read["TWITTER_ETL_STATE_DIR"] == "/var/lib/twitter-etl"
+    assert read["TWITTER_ETL_STATE_DIR"] == "/var/lib/airflow/twitter-etl"
     assert not [name for name, value in read.items() if not value]
