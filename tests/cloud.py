@@ -40,7 +40,7 @@ def start(args: argparse.Namespace) -> int:
     command = [sys.executable, "-m", "tests.cloud", "serve", "--host", args.host, "--bucket", args.bucket]
     command += ["--x-api-port", str(args.x_api_port), "--aws-port", str(args.aws_port)]
     with log.open("wb") as out:
-        process = subprocess.Popen(  # noqa: S603 (our own module)
+        process = subprocess.Popen(
             command, cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
         )
     _state_file(args, "pid").write_text(str(process.pid))
@@ -79,7 +79,7 @@ def serve(args: argparse.Namespace) -> int:
         endpoint_url=f"http://{args.host}:{args.aws_port}",
         region_name="us-east-1",
         aws_access_key_id="stand-in",
-        aws_secret_access_key="stand-in",  # noqa: S106 (moto asks for none)
+        aws_secret_access_key="stand-in",
     ).create_bucket(Bucket=args.bucket)
     make_server(Simulator()).run(sockets=[listen(args.host, args.x_api_port)])
     moto.stop()
