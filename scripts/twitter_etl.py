@@ -128,16 +128,23 @@ def land(
             hint="Counts, users, lists and pages of errors only make no rows. Nothing was written.",
         )
 
+    if rules.days and not batch.rows and not days_of(batch.rejects) & rules.days:
+        raise BadDataError(
+            f"--from-raw {settings.from_raw} has {batch.posts_in} posts, but none for these days.",
+            hint="Give the pages of these days. Nothing was written: what the lake has for them stays.",
+        )
+
     from tweetlake import load, schema  # pandas, pyarrow and pandera: only now that the posts are there
 
     valid = schema.validate(batch, day, settings.max_reject_percent)
     summary["rejected"] += len(valid.rejects) - len(batch.rejects)
     only_day = day or (settings.run_day if settings.latest else None)
     days = [only_day] if only_day else sorted({*settings.days, *valid.rows_of_day, *days_of(valid.rejects)})
-    for partition_day in days or [settings.run_day]:
+    last_day = days[-1] if days else settings.run_day
+    for partition_day in days or [last_day]:
         rows = slice(0, valid.table.num_rows) if only_day else valid.rows_of_day.get(partition_day, slice(0, 0))
         # A reject without any day goes to the last one.
-        rejects = [r for r in valid.rejects if only_day or (r.day or days[-1]) == partition_day]
+        rejects = [r for r in valid.rejects if only_day or (r.day or last_day) == partition_day]
         partition = load.Partition(
             day=partition_day,
             source=settings.name,

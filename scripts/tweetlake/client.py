@@ -122,13 +122,13 @@ class XClient(tweepy.Client):  # type: ignore[misc]
         retrying: tenacity.Retrying,
     ) -> requests.Response:
         headers = {"User-Agent": self.user_agent}
-        auth = None
+        # As `auth`, not as a header: requests would replace a header by what ~/.netrc says.
         if user_auth:
             auth = tweepy.OAuth1UserHandler(
                 self.consumer_key, self.consumer_secret, self.access_token, self.access_token_secret
             ).apply_auth()
         else:
-            headers["Authorization"] = f"Bearer {self.bearer_token}"
+            auth = tweepy.OAuth2BearerHandler(self.bearer_token).apply_auth()
         self.spend.requests += 1
         try:
             # A redirect would carry the token elsewhere (and break a signature), so it's an error below.
@@ -154,6 +154,10 @@ class XClient(tweepy.Client):  # type: ignore[misc]
             raise TransientError(f"no answer within {self.timeout_seconds:g} s") from None
         except requests.exceptions.RequestException as error:
             raise TransientError(reason_of(error)) from None
+        except OSError as error:  # of a local file: requests looks for the CA bundle only now
+            raise UsageError(
+                f"X can't be asked: {error}.", hint="Correct REQUESTS_CA_BUNDLE (or SSL_CERT_FILE)."
+            ) from None
         status = response.status_code
         attempt = int(retrying.statistics.get("attempt_number", 1))
         if status >= 500 or status == 404 or (status == 401 and attempt < 2):

@@ -47,7 +47,7 @@ class Folder:
     """A folder of the local file system."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root.expanduser().absolute()
+        self.root = root.absolute()
 
     def check(self) -> None:
         try:

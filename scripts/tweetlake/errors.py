@@ -40,6 +40,14 @@ class UsageError(EtlError):
     exit_code = 2
 
 
+def disk_error(place: object, error: OSError) -> UsageError:
+    """This machine's own disk fails, which another try won't change."""
+    return UsageError(
+        f"{place} can't be used: {error.strerror or error}.",
+        hint="Make room there, or set TWITTER_ETL_STATE_DIR (or TMPDIR) to a folder of this user.",
+    )
+
+
 class CredentialsError(EtlError):
     """X doesn't accept who we say we are."""
 

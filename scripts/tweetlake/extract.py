@@ -11,10 +11,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import BadDataError, UsageError
+from .errors import BadDataError, UsageError, XUnavailableError
 from .prices import Spend
 from .progress import Progress
-from .raw import OWN_KEY, JsonObject, Page, error_kind, objects, page_of, parse_json
+from .raw import OWN_KEY, JsonObject, Page, error_kind, moment_of, objects, page_of, parse_json
 from .settings import Settings
 from .spool import Spool
 from .transform import RowError, references_of
@@ -170,10 +170,16 @@ def extract(settings: Settings, day: date | None, client: XClient, spool: Spool,
     `run` counts what this run asked; the result's spend counts all pages. Raises EtlError; the spool keeps what came.
     """
     now = datetime.now(UTC).replace(microsecond=0)
-    resumed = spool.open()
     start, end = window_of(settings, day, now)
+    resumed = spool.open()
+    if resumed and is_whole(day, end) and not is_whole(day, moment_of(resumed[0].own.get("end"))):
+        log.info("The pages in %s are of a time when the day wasn't over: it is asked for again.", spool.path)
+        spool.restart()
+        resumed = []
     query = query_of(settings)
     drain = Drain(start, end, collected_at=now, query=query)
+    proven = any(page.own.get("depth_proven") for page in resumed)
+    resumed = [page for page in resumed if not page.own.get("depth_proven")]
     account: JsonObject | None = {"id": None, "username": settings.account} if settings.account else None
     if resumed:
         log.info("Going on after %d pages in %s.", len(resumed), spool.path)
@@ -200,7 +206,8 @@ def extract(settings: Settings, day: date | None, client: XClient, spool: Spool,
             document = ask(client, settings, account, query, drain, pager)
             drain.spend.requests += run.requests - before
             page = page_of(document)
-            refuse_errors_only(document, page, settings)
+            refuse_errors_only(page, settings)
+            refuse_no_answer(page, pager.label)
             pager.take(page)
             document[OWN_KEY] = {
                 "collected_at": iso_seconds(drain.collected_at),
@@ -214,15 +221,23 @@ def extract(settings: Settings, day: date | None, client: XClient, spool: Spool,
             count(page, run)
             drain.pages += 1
             progress.page(len(page.posts), pager.oldest_of(page))
-    drain.complete = not pager.cut
-    if account and endpoint_of(settings) is TIMELINE and drain.start and not pager.cut:
+    drain.complete = not pager.cut and is_whole(day, drain.end)
+    if not is_whole(day, drain.end):
+        log.warning("%s isn't over (or settled): its posts after %s are missing. Run it again then.", day, drain.end)
+    if not proven and account and endpoint_of(settings) is TIMELINE and drain.start and not pager.cut:
         try:
             prove_depth(client, settings, account, drain, pager.posts, run)
+            spool.append({OWN_KEY: {"depth_proven": True}})  # a retry of the upload needs X no more
         except UsageError:
             if not pager.posts:
                 spool.remove()  # nothing was paid for: nothing to keep
             raise
     return drain
+
+
+def is_whole(day: date | None, end: datetime | None) -> bool:
+    """Does a window that ends then hold all of the day? The latest posts are of no day."""
+    return day is None or (end is not None and end.date() > day)
 
 
 class Pager:
@@ -326,9 +341,18 @@ def count(page: Page, spend: Spend) -> None:
     spend.add_page([str(post.get("id")) for post in page.posts], len(page.users), len(page.included))
 
 
-def refuse_errors_only(document: JsonObject, page: Page, settings: Settings) -> None:
+def refuse_no_answer(page: Page, label: str) -> None:
+    """A page without posts says so (`result_count` 0). `{}`, or a `data` nobody can read, isn't an empty day."""
+    if not page.posts and page.meta.get("result_count") != 0:
+        raise XUnavailableError(
+            f"{label}: X answered 200 with neither posts nor the statement that there are none.",
+            hint="Run it again later; nothing was written.",
+        )
+
+
+def refuse_errors_only(page: Page, settings: Settings, *, found: bool = False) -> None:
     """HTTP 200 with nothing but `errors` is how X says suspended, unknown or protected: never an empty day."""
-    if page.errors and "data" not in document and not page.meta.get("result_count"):
+    if page.errors and not (found or page.posts or page.meta.get("result_count")):
         kind = error_kind(page.errors[0])
         if kind in ("not-found", "suspended") and settings.account:
             forget(settings)
@@ -390,7 +414,7 @@ def look_up(client: XClient, settings: Settings, run: Spend, drain: Spend) -> Js
     before = run.requests
     document = json_of(client.get_user(username=settings.account, user_auth=client.signs))
     drain.requests += run.requests - before
-    refuse_errors_only(document, page_of(document), settings)
+    refuse_errors_only(page_of(document), settings, found=bool(document.get("data")))
     user = next(iter(objects(document.get("data"))), {})
     if not user.get("id"):
         raise BadDataError(f"X knows no account @{settings.account}.", hint="Check the name in a browser.")
@@ -440,11 +464,3 @@ def forget(settings: Settings) -> None:
 
 def iso_seconds(moment: datetime | None) -> str | None:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
-
-
-def moment_of(text: Any) -> datetime | None:
-    """A time this program has written; None for anything else."""
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, TypeError):
-        return None

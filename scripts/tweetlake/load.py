@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 import orjson
 
 from .destinations import Destination
-from .raw import JsonObject, dump_json
+from .errors import disk_error
+from .raw import JsonObject, dump_json, moment_of
 from .schema import LIST_COLUMNS, TIME_COLUMNS
 from .transform import COLUMNS, Reject
 
@@ -60,8 +61,11 @@ class Partition:
 
 def commit(partition: Partition, destination: Destination) -> JsonObject:
     """Write the day and return its part of the summary: {date, rows, rejected, files: {name: {uri, bytes}}}."""
-    with tempfile.TemporaryDirectory(prefix="tweetlake-") as folder:
-        return _commit(partition, destination, Path(folder))
+    try:
+        with tempfile.TemporaryDirectory(prefix="tweetlake-") as folder:
+            return _commit(partition, destination, Path(folder))
+    except OSError as error:  # those of the destination are DestinationErrors
+        raise disk_error(f"The temporary folder {tempfile.gettempdir()}", error) from None
 
 
 def _commit(partition: Partition, destination: Destination, folder: Path) -> JsonObject:
@@ -70,9 +74,10 @@ def _commit(partition: Partition, destination: Destination, folder: Path) -> Jso
     content = content_sha256(partition.table)
     unchanged = previous.get("content_sha256") == content
     collected_at = iso(partition.collected_at)
-    if partition.collected_at is not None and unchanged and isinstance(previous.get("collected_at"), str):
-        collected_at = previous["collected_at"]
-        partition.table = with_collected_at(partition.table, datetime.fromisoformat(collected_at))
+    first_seen = moment_of(previous.get("collected_at"))
+    if partition.collected_at is not None and unchanged and first_seen is not None:
+        collected_at = iso(first_seen)
+        partition.table = with_collected_at(partition.table, first_seen)
 
     files: dict[str, tuple[str, Path]] = {}  # key, local file
     csv_file, parquet_file = folder / "refined_tweets.csv", folder / "refined_tweets.parquet"
@@ -103,7 +108,9 @@ def _commit(partition: Partition, destination: Destination, folder: Path) -> Jso
         log.warning("The old manifest of %s can't be removed: readers may see it beside new files.", partition.day)
     for key, file in files.values():
         destination.put(key, file, CONTENT_TYPES[file.suffix])
-    if not partition.rejects and "rejected.jsonl" in previous.get("files", {}) and not destination.delete(rejected_key):
+    # Looked for in the lake, not in the old manifest: a run killed halfway has removed that one already.
+    stale = not partition.rejects and destination.size(rejected_key) is not None
+    if stale and not destination.delete(rejected_key):
         log.warning("%s is from an earlier run and can't be removed.", destination.uri(rejected_key))
 
     manifest = {

@@ -48,15 +48,24 @@ def errors_of(what: str) -> Iterator[None]:
     try:
         yield
     except botocore.exceptions.ClientError as error:
-        code = code_of(error)
-        text = error.response.get("Error", {}).get("Message") or code
-        raise DestinationError(f"{what} refused: {code} ({text}).", hint=HINTS.get(code, DEFAULT_HINT)) from None
+        raise refused(what, error) from None
+    except boto3.exceptions.S3UploadFailedError as error:
+        if not isinstance(cause := error.__context__, botocore.exceptions.ClientError):
+            raise DestinationError(f"{what} can't be reached: {error}", hint=DEFAULT_HINT) from None
+        raise refused(what, cause) from None
     except (botocore.exceptions.NoCredentialsError, botocore.exceptions.PartialCredentialsError) as error:
         raise DestinationError(
             f"{what}: {error}.", hint="Give the host an IAM role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
         ) from None
-    except (botocore.exceptions.BotoCoreError, boto3.exceptions.Boto3Error, ValueError) as error:
+    except (botocore.exceptions.BotoCoreError, boto3.exceptions.Boto3Error, ValueError, OSError) as error:
         raise DestinationError(f"{what} can't be reached: {error}", hint=DEFAULT_HINT) from None
+
+
+def refused(what: str, error: Any) -> DestinationError:
+    """S3's answer to a request it understood and denied."""
+    code = code_of(error)
+    text = error.response.get("Error", {}).get("Message") or code
+    return DestinationError(f"{what} refused: {code} ({text}).", hint=HINTS.get(code, DEFAULT_HINT))
 
 
 def code_of(error: Any) -> str:

@@ -158,13 +158,15 @@ def read_settings(
     Raises UsageError or CredentialsError with the fix.
     """
     args = build_parser().parse_args(argv)
+    for option in ("account", "query", "from_raw", "to", "name", "env_file"):
+        check_text("--" + option.replace("_", "-"), getattr(args, option))
     today = (now or datetime.now(UTC)).astimezone(UTC).date()
     if args.env_file:
         for name, value in read_env_file(Path(args.env_file)).items():
             environ.setdefault(name, value)
+    if ca_bundle := environ.get("SSL_CERT_FILE"):
+        environ.setdefault("REQUESTS_CA_BUNDLE", ca_bundle)  # requests and botocore read only this one
     account = check_account(args.account) if args.account is not None else None
-    if args.query is not None and not args.query.strip():
-        raise UsageError("--query is empty.", hint="Give a search, for example --query 'from:nasa has:images'.")
     for option in ("latest", "limit"):
         if getattr(args, option) is not None and getattr(args, option) < 1:
             raise UsageError(f"--{option} must be 1 or more.")
@@ -179,6 +181,9 @@ def read_settings(
         raise UsageError("--archive asks the API, --from-raw doesn't.", hint="Give one of them.")
     days = check_days(args, today)
     check_destination(args.to)
+    for option in ("from_raw", "to"):
+        if getattr(args, option) and "://" not in getattr(args, option):
+            setattr(args, option, str(expanded(getattr(args, option), "--" + option.replace("_", "-"))))
     return Settings(
         account=account,
         query=args.query.strip() if args.query else None,
@@ -264,6 +269,27 @@ def secrets_in(environ: Mapping[str, str]) -> list[str]:
     return sorted({v for name in SECRET_NAMES if len(v := environ.get(name, "")) >= 6}, key=len, reverse=True)
 
 
+def check_text(option: str, text: str | None) -> None:
+    """An option that is given has a value, and one that can be sent and printed. An unset shell variable makes an
+    empty one: without this, `--from-raw "$RAW"` would turn into a paid search."""
+    if text is None:
+        return
+    if not text.strip():
+        raise UsageError(f"{option} is empty.", hint="Give it a value, or leave it out.")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"{option} isn't UTF-8 text.", hint="Set LC_ALL=C.UTF-8 and write it again.") from None
+
+
+def expanded(path: str, setting: str) -> Path:
+    """A path with its ~ filled in. Raises UsageError for a user or a home that doesn't exist."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise UsageError(f"{setting} {path!r}: there is no such home.", hint="Write the whole path.") from None
+
+
 def check_account(text: str) -> str:
     """An X user name without its @."""
     name = text.strip().removeprefix("@")
@@ -346,7 +372,7 @@ def check_base_url(text: str) -> str:
         valid = url.scheme in ("http", "https") and bool(url.hostname) and (url.port is None or url.port > 0)
     except ValueError:
         valid = False
-    if not valid or url.query or url.fragment or url.username:
+    if not valid or url.query or url.fragment or "@" in url.netloc:
         raise UsageError("X_API_BASE_URL isn't an address.", hint=f"Leave it out, or write it like {DEFAULT_BASE_URL}.")
     return text.strip().rstrip("/")
 
@@ -354,8 +380,8 @@ def check_base_url(text: str) -> str:
 def state_dir(environ: Mapping[str, str]) -> Path:
     """Where the cache and the spool live (XDG base directories)."""
     if own := environ.get("TWITTER_ETL_STATE_DIR"):
-        return Path(own).expanduser()
-    return Path(environ.get("XDG_STATE_HOME") or "~/.local/state").expanduser() / "tweetlake"
+        return expanded(own, "TWITTER_ETL_STATE_DIR")
+    return expanded(environ.get("XDG_STATE_HOME") or "~/.local/state", "XDG_STATE_HOME") / "tweetlake"
 
 
 def seconds_of(environ: Mapping[str, str], name: str, default: float) -> float:

@@ -5,6 +5,7 @@ The spool is itself a raw file: what --from-raw reads. One file per source, wind
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import logging
@@ -14,7 +15,7 @@ from typing import IO
 
 import orjson
 
-from .errors import UsageError, XUnavailableError
+from .errors import XUnavailableError, disk_error
 from .raw import JsonObject, Page, dump_json, page_of, parse_json
 
 log = logging.getLogger(__name__)
@@ -28,22 +29,45 @@ class Spool:
         digest = hashlib.sha256(orjson.dumps(identity, option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]
         self.path = folder / f"{label}-{digest}.jsonl"
         self._file: IO[bytes] | None = None
+        self._holder: IO[bytes] | None = None
 
     def open(self) -> list[Page]:
         """Lock the spool and return the pages an earlier run left. A torn last line is cut off."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._lock()
             self._file = self.path.open("a+b")
+            return self._read(self._file)
         except OSError as error:
-            raise UsageError(
-                f"The state directory {self.path.parent} can't be written: {error.strerror}.",
-                hint="Set TWITTER_ETL_STATE_DIR to a folder of this user.",
-            ) from None
-        self._lock(self._file)
+            raise disk_error(f"The state directory {self.path.parent}", error) from None
+
+    def _lock(self) -> None:
+        """Hold the lock file, or raise XUnavailableError. One that a finishing run has just removed locks nothing."""
+        name = self.path.with_suffix(".lock")
+        while True:
+            holder = name.open("a+b")
+            try:
+                fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if name.exists() and os.path.samestat(os.fstat(holder.fileno()), name.stat()):
+                    break
+                holder.close()
+            except BlockingIOError:
+                holder.seek(0)
+                who = holder.read(20).decode(errors="replace") or "unknown"
+                holder.close()
+                raise XUnavailableError(
+                    f"Another run of the same source and day is at work (process {who}).", hint="Let it finish."
+                ) from None
+        holder.truncate(0)
+        holder.write(str(os.getpid()).encode())
+        holder.flush()
+        self._holder = holder
+
+    def _read(self, file: IO[bytes]) -> list[Page]:
         pages: list[Page] = []
         good_bytes = 0
-        self._file.seek(0)
-        for line in self._file:
+        file.seek(0)
+        for line in file:
             try:
                 if not line.endswith(b"\n"):
                     raise ValueError("torn")
@@ -52,39 +76,32 @@ class Spool:
                 log.warning("%s is damaged after page %d; it is cut there.", self.path, len(pages))
                 break
             good_bytes += len(line)
-        self._file.truncate(good_bytes)
-        self._file.seek(good_bytes)
+        file.truncate(good_bytes)
+        file.seek(good_bytes)
         return pages
-
-    def _lock(self, file: IO[bytes]) -> None:
-        holder = self.path.with_suffix(".lock")
-        self._holder = holder.open("a+b")
-        try:
-            fcntl.flock(self._holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._holder.seek(0)
-            who = self._holder.read(20).decode(errors="replace") or "unknown"
-            self._holder.close()
-            file.close()
-            self._file = None
-            raise XUnavailableError(
-                f"Another run of the same source and day is at work (process {who}).", hint="Let it finish."
-            ) from None
-        self._holder.truncate(0)
-        self._holder.write(str(os.getpid()).encode())
-        self._holder.flush()
 
     def append(self, document: JsonObject) -> None:
         """Keep a page: on the disk, not only in a buffer, when this returns."""
         if self._file is None:
             raise RuntimeError("the spool isn't open")
-        self._file.write(dump_json(document) + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        try:
+            self._file.write(dump_json(document) + b"\n")
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise disk_error(self.path, error) from None
+
+    def restart(self) -> None:
+        """Drop the pages and keep the lock: they answer another question than the one asked now."""
+        if self._file is not None:
+            self._file.truncate(0)
 
     def kept(self) -> str:
         """For messages: where the pages are, if there are any."""
-        if not self.path.exists() or not self.path.stat().st_size:
+        try:
+            if not self.path.stat().st_size:
+                return ""
+        except OSError:
             return ""
         return (
             f"The pages that came are kept in {self.path}: run it again and it goes on from there without paying for "
@@ -94,9 +111,13 @@ class Spool:
     def close(self) -> None:
         """Unlock. The pages stay."""
         if self._file is not None:
-            self._file.close()
+            # What couldn't be written would be written again here; the torn line is cut by the next run.
+            with contextlib.suppress(OSError):
+                self._file.close()
             self._file = None
+        if self._holder is not None:
             self._holder.close()
+            self._holder = None
 
     def remove(self) -> None:
         """The manifest is in the lake: the pages are there, too."""

@@ -103,7 +103,8 @@ class Batch:
 def collect(pages: Iterable[Page], rules: Rules) -> Batch:
     """Read all pages into rows, ordered by time and id, so that the order of pages doesn't matter."""
     batch = Batch()
-    by_chain: dict[str, tuple[Row, JsonObject]] = {}  # the first id of an edit history stands for all its versions
+    by_id: dict[str, Row] = {}
+    chains: dict[str, str] = {}  # id -> the first id of its edit history, which stands for all its versions
     for page in pages:
         collected_at = collected_at_of(page)
         for post in page.posts:
@@ -117,18 +118,21 @@ def collect(pages: Iterable[Page], rules: Rules) -> Batch:
             if reason:
                 batch.left_out[reason] += 1
                 continue
-            history = row[EDIT_HISTORY_IDS]
-            chain = history[0] if history else row[0]
-            known = by_chain.get(chain)
-            if known is None:
-                by_chain[chain] = (row, post)
-                continue
-            same = known[0][0] == row[0]
-            batch.left_out["duplicates" if same else "older_versions"] += 1
-            # Of the same id the later copy stays (its metrics are newer), of several versions the newest.
-            if same or int(row[0]) > int(known[0][0]):
-                by_chain[chain] = (row, post)
-    batch.rows = sorted((row for row, _ in by_chain.values()), key=lambda row: (row[CREATED_AT], int(row[0])))
+            post_id, history = row[0], row[EDIT_HISTORY_IDS]
+            batch.left_out["duplicates"] += post_id in by_id
+            by_id[post_id] = row  # the later copy: its metrics are newer
+            if history:  # not every copy has one
+                chains[post_id] = history[0]
+    newest: dict[str, Row] = {}
+    for post_id in sorted(by_id, key=int):
+        chain = chains.get(post_id, post_id)
+        batch.left_out["older_versions"] += chain in newest
+        newest[chain] = by_id[post_id]
+    # Only now, so that a day rebuilt alone holds no version that an edit after midnight has replaced.
+    rows = [row for row in newest.values() if not rules.days or row[CREATED_AT].date() in rules.days]
+    batch.left_out["other_days"] = len(newest) - len(rows)
+    batch.left_out = +batch.left_out  # without the zeros
+    batch.rows = sorted(rows, key=lambda row: (row[CREATED_AT], int(row[0])))
     if rules.newest is not None and len(batch.rows) > rules.newest:
         batch.left_out["beyond_limit"] = len(batch.rows) - rules.newest
         batch.rows = batch.rows[-rules.newest :]
@@ -136,13 +140,11 @@ def collect(pages: Iterable[Page], rules: Rules) -> Batch:
 
 
 def reason_to_leave_out(row: Row, rules: Rules) -> str | None:
-    """Replies and retweets unless asked for; with --from-raw and a date, other days."""
+    """Replies and retweets unless asked for."""
     if row[IS_RETWEET] and not rules.include_retweets:
         return "retweets"
     if row[IS_REPLY] and not rules.include_replies:
         return "replies"
-    if rules.days and row[CREATED_AT].date() not in rules.days:
-        return "other_days"
     return None
 
 
@@ -278,10 +280,10 @@ def references_of(post: JsonObject) -> dict[str, str]:
 def username_of(post: JsonObject, author_id: str | None, page: Page) -> str | None:
     """From the expansion, from a flattened post, or from the account that was asked for."""
     if author_id and (username := page.users.get(author_id)):
-        return username
+        return text_or_none(username)
     author = post.get("author")
     if isinstance(author, dict) and isinstance(author.get("username"), str):
-        return str(author["username"])
+        return text_or_none(author["username"])
     account = page.own.get("account")
     if isinstance(account, dict) and account.get("id") in (None, author_id):
         return text_or_none(account.get("username"))
@@ -303,7 +305,15 @@ def text_of(post: JsonObject, note: str | None, original: JsonObject | None) -> 
         own, full = str(post.get("text") or ""), note if note is not None else original.get("text")
         head, separator, _ = own.partition(": ")
         text = f"{head}: {full}" if separator and head.startswith("RT @") and isinstance(full, str) else own
-    return text_or_none(html.unescape(text)) if isinstance(text, str) else None
+    return text_or_none(unescape(text)) if isinstance(text, str) else None
+
+
+def unescape(text: str) -> str:
+    """HTML entities decoded once. A text with a number of thousands of digits behind &# stays as it is."""
+    try:
+        return html.unescape(text)
+    except ValueError:
+        return text
 
 
 def entity_lists(entities: Any) -> tuple[list[str] | None, list[str] | None, list[str] | None]:
