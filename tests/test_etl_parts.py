@@ -54,7 +54,7 @@ def land_lines(tmp_path: Path, lines: list[str], *options: str) -> tuple[Any, li
     [
         (["--account", "na sa"], "user name"),
         (["--account", "a" * 16], "user name"),
-        (["--account", ""], "user name"),
+        (["--account", ""], "empty"),
         (["--account", "nasa", "--date", "2026-03-03"], "future"),
         (["--account", "nasa", "--date", "2026-02-30"], "YYYY-MM-DD"),
         (["--account", "nasa", "--date", "20260301"], "YYYY-MM-DD"),
