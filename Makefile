@@ -5,6 +5,7 @@ SHELL := /bin/bash
 
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 UV := .cache/uv/bin/uv
+UV_VERSION := 0.13.8
 BIN := .venv/bin
 PLAYBOOK := $(BIN)/ansible-playbook
 MOLECULE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/molecule
@@ -59,7 +60,7 @@ lock: $(UV) ## Update uv.lock and the hash-locked requirements that hosts instal
 export: $(UV) ## Write the hosts' requirements from uv.lock
 	$(UV) export -q --no-default-groups --no-header -o scripts/requirements.txt
 	$(UV) export -q --only-group airflow --no-header -o roles/airflow/files/requirements.txt
-	echo "uv==0.13.8" | $(UV) pip compile -q --generate-hashes --no-header --universal --python-version 3.11 - > roles/python/files/uv.txt
+	echo "uv==$(UV_VERSION)" | $(UV) pip compile -q --generate-hashes --no-header --universal --python-version 3.11 - > roles/python/files/uv.txt
 
 .PHONY: help demo demo-stop test setup setup-hosts lint test-fast test-roles lock export
 

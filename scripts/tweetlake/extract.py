@@ -227,7 +227,8 @@ def extract(settings: Settings, day: date | None, client: XClient, spool: Spool,
     if not proven and account and endpoint_of(settings) is TIMELINE and drain.start and not pager.cut:
         try:
             prove_depth(client, settings, account, drain, pager.posts, run)
-            spool.append({OWN_KEY: {"depth_proven": True}})  # a retry of the upload needs X no more
+            # An empty page that carries the proof: a retry of the upload needs X no more.
+            spool.append({"data": [], "meta": {"result_count": 0}, OWN_KEY: {"depth_proven": True}})
         except UsageError:
             if not pager.posts:
                 spool.remove()  # nothing was paid for: nothing to keep
