@@ -53,6 +53,9 @@ test-fast: setup ## pytest, no host: script, simulator, DAG, role contracts
 test-roles: setup-hosts ## Molecule: every role and the whole site on real systemd hosts
 	for scenario in $(ROLES) default; do echo "== molecule test -s $$scenario"; $(MOLECULE) test -s $$scenario; done
 
+test-faults: setup ## Every fault x phase x kill against the script; writes docs/reliability.md
+	$(BIN)/python -m tests.faults
+
 lock: $(UV) ## Update uv.lock and the hash-locked requirements that hosts install
 	$(UV) lock --upgrade
 	$(MAKE) export
@@ -62,7 +65,7 @@ export: $(UV) ## Write the hosts' requirements from uv.lock
 	$(UV) export -q --only-group airflow --no-header -o roles/airflow/files/requirements.txt
 	echo "uv==$(UV_VERSION)" | $(UV) pip compile -q --generate-hashes --no-header --universal --python-version 3.11 - > roles/python/files/uv.txt
 
-.PHONY: help demo demo-stop test setup setup-hosts lint test-fast test-roles lock export
+.PHONY: help demo demo-stop test setup setup-hosts lint test-fast test-roles test-faults lock export
 
 # ---- how the two environments come to be
 

@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import tweetlake
 from tweetlake.destinations import Destination, open_destination
-from tweetlake.errors import BadDataError, EtlError, RateLimitedError, StoppedError
+from tweetlake.errors import BadDataError, EtlError, RateLimitedError, Stopped, StoppedError
 from tweetlake.logs import set_up
 from tweetlake.prices import PRICES_SEEN_ON, Spend
 from tweetlake.raw import Page, RawCounts, read_pages
@@ -57,8 +57,8 @@ def main(argv: list[str] | None = None) -> int:
         else:
             run_from_x(settings, destination, spend, summary)
         summary |= {"status": "ok", "exit_code": 0}
-    except KeyboardInterrupt:
-        fail(summary, StoppedError(signal.SIGINT))
+    except KeyboardInterrupt as stopped:
+        fail(summary, stopped_error(stopped))
     except EtlError as error:
         fail(summary, error)
     except Exception as error:  # a fault of this program: its traceback goes to the log, without secrets
@@ -88,9 +88,10 @@ def run_from_x(settings: Settings, destination: Destination, spend: Spend, summa
             pages = read_pages(str(spool.path), counts)
             land(settings, destination, pages, counts, summary, day=day, drain=drain, raw_file=spool.path)
             spool.remove()
-        except EtlError as error:
+        except (EtlError, KeyboardInterrupt) as ended:
+            error = ended if isinstance(ended, EtlError) else stopped_error(ended)
             error.kept = " ".join(text for text in (error.kept, spool.kept()) if text)
-            raise
+            raise error from None
         finally:
             spool.close()
 
@@ -217,7 +218,11 @@ def fail(summary: Summary, error: EtlError) -> None:
 
 def stop(signal_number: int, _frame: FrameType | None) -> None:
     """SIGTERM, as Airflow and systemd send it: end in order, with the pages kept."""
-    raise StoppedError(signal_number)
+    raise Stopped(signal_number)
+
+
+def stopped_error(stopped: KeyboardInterrupt) -> StoppedError:
+    return StoppedError(stopped.signal_number if isinstance(stopped, Stopped) else signal.SIGINT)
 
 
 if __name__ == "__main__":

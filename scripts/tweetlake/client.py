@@ -193,6 +193,8 @@ def reason_of(error: requests.exceptions.RequestException) -> str:
         ("refused", "connection refused"),
         ("reset", "connection reset"),
         ("IncompleteRead", "the answer was cut off"),
+        ("timed out", "the answer stopped halfway"),
+        ("RemoteDisconnected", "the connection was closed without an answer"),
     ):
         if mark.lower() in text.lower():
             return reason

@@ -29,6 +29,9 @@ class Destination(Protocol):
     def put(self, key: str, file: Path, content_type: str) -> None:
         """Store a local file; readers see the old object or the new one, never half."""
 
+    def confirm(self, key: str, size_bytes: int, sha256: str) -> None:
+        """Raise DestinationError unless the object is there with this size and, where the place knows it, SHA-256."""
+
     def delete(self, key: str) -> bool:
         """Remove an object if it's there. False when that isn't permitted."""
 
@@ -88,6 +91,13 @@ class Folder:
             partial.replace(target)
         except OSError as error:
             raise self._error(f"can't take {key}", error) from None
+
+    def confirm(self, key: str, size_bytes: int, sha256: str) -> None:
+        if self.size(key) != size_bytes:
+            raise DestinationError(
+                f"{self.uri(key)} isn't there as it was written, so the day isn't committed.",
+                hint="See who else writes or removes files there; then run it again.",
+            )
 
     def delete(self, key: str) -> bool:
         try:

@@ -88,8 +88,17 @@ class BadDataError(EtlError):
     exit_code = 8
 
 
+class Stopped(KeyboardInterrupt):
+    """Raised where a signal hits. Not an Exception: botocore and others take those for failures and try again."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__()
+        self.signal_number = signal_number
+
+
 class StoppedError(EtlError):
-    """SIGTERM or Ctrl-C. The shell's own codes (128 + signal), so that nobody takes it for a failure of the data."""
+    """SIGTERM or Ctrl-C, told like every other end. The shell's own codes (128 + signal), so that nobody takes it for a
+    failure of the data."""
 
     def __init__(self, signal_number: int) -> None:
         super().__init__("Stopped by a signal.", hint="Run it again: it goes on from the last page.")

@@ -108,6 +108,8 @@ def _commit(partition: Partition, destination: Destination, folder: Path) -> Jso
         log.warning("The old manifest of %s can't be removed: readers may see it beside new files.", partition.day)
     for key, file in files.values():
         destination.put(key, file, CONTENT_TYPES[file.suffix])
+    for entry in described.values():
+        destination.confirm(entry["key"], entry["bytes"], entry["sha256"])
     # Looked for in the lake, not in the old manifest: a run killed halfway has removed that one already.
     stale = not partition.rejects and destination.size(rejected_key) is not None
     if stale and not destination.delete(rejected_key):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import functools
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +27,7 @@ HINTS = {
     "ExpiredToken": "The AWS session token has expired: get a new one.",
     "PermanentRedirect": "The bucket is in another region: set AWS_DEFAULT_REGION.",
 }
+SMALL_BYTES = 8 * 1024 * 1024  # boto3's own limit: below it an upload is one request
 DEFAULT_HINT = "Check network, region and AWS_ENDPOINT_URL; then run it again."
 
 
@@ -34,7 +37,12 @@ def client() -> BaseClient:
     import boto3
     from botocore.config import Config
 
-    config = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=10, read_timeout=60)
+    timeout_seconds = float(os.environ.get("TWITTER_ETL_TIMEOUT_SECONDS") or 30)  # checked in settings.py
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": 5},
+        connect_timeout=min(10.0, timeout_seconds),
+        read_timeout=timeout_seconds,
+    )
     with errors_of("S3"):
         return cast("BaseClient", boto3.client("s3", config=config))
 
@@ -119,9 +127,35 @@ class Bucket:
 
     def put(self, key: str, file: Path, content_type: str) -> None:
         """Upload (in parallel parts when large) with a SHA-256 that S3 verifies."""
+        from boto3.s3.transfer import TransferConfig
+
+        # A small file needs no threads, and without them a signal ends a hanging upload at once.
+        config = TransferConfig(use_threads=file.stat().st_size >= SMALL_BYTES)
         extra = {"ContentType": content_type, "ChecksumAlgorithm": "SHA256"}
         with errors_of(self.uri(key)):
-            client().upload_file(str(file), self.bucket, self.prefix + key, ExtraArgs=extra)
+            client().upload_file(str(file), self.bucket, self.prefix + key, ExtraArgs=extra, Config=config)
+
+    def confirm(self, key: str, size_bytes: int, sha256: str) -> None:
+        """Look again. A role that may not look can't, and then the answer to the upload has to do."""
+        import botocore.exceptions
+
+        place = {"Bucket": self.bucket, "Key": self.prefix + key}
+        with errors_of(self.uri(key)):
+            try:
+                found = client().head_object(**place, ChecksumMode="ENABLED")
+            except botocore.exceptions.ClientError as error:
+                if code_of(error) in REFUSED:
+                    return
+                if code_of(error) not in MISSING:
+                    raise
+                found = {}
+        checksum = str(found.get("ChecksumSHA256") or "")  # of an upload in parts it's a checksum of checksums: X-N
+        other = checksum and "-" not in checksum and base64.b64decode(checksum).hex() != sha256
+        if found.get("ContentLength") != size_bytes or other:
+            raise DestinationError(
+                f"{self.uri(key)} isn't there as it was uploaded, so the day isn't committed.",
+                hint="See who else writes or removes objects there; then run it again.",
+            )
 
     def delete(self, key: str) -> bool:
         with errors_of(self.uri(key)):

@@ -67,7 +67,7 @@ class Endpoint:
 
 
 def create_app(simulator: Simulator | None = None) -> Starlette:
-    """The ASGI application of this simulator (a new one if none is given). The faults `reset` and `cut_body` break
+    """The ASGI application of this simulator (a new one if none is given). The faults `reset` and `*_body` break
     connections and so need it served by server.py."""
     simulator = simulator or Simulator()
     routes: list[BaseRoute] = [Route(endpoint.path, _view(simulator, endpoint)) for endpoint in ENDPOINTS]
@@ -88,7 +88,7 @@ def _view(simulator: Simulator, endpoint: Endpoint) -> Callable[[Request], Await
         if fault and fault.name == "hang":
             await _hang(request, fault.seconds or 0.0)
         if fault and fault.name in ("hang", "reset"):
-            simulator.requests.append(ReceivedRequest(request.method, path, query, 0))
+            simulator.requests.append(ReceivedRequest(request.method, path, query, 0, fault.name))
             return _Dropped()
         headers: dict[str, str] = {}
         try:
@@ -103,7 +103,7 @@ def _view(simulator: Simulator, endpoint: Endpoint) -> Callable[[Request], Await
             status = body.status
             headers.update(body.headers)
             body = body.body
-        simulator.requests.append(ReceivedRequest(request.method, path, query, status))
+        simulator.requests.append(ReceivedRequest(request.method, path, query, status, fault.name if fault else ""))
         return _response(status, body, headers, fault)
 
     return view
@@ -175,8 +175,8 @@ def _response(status: int, body: Any, headers: dict[str, str], fault: Fault | No
     media_type = "application/json" if status == 200 else "application/problem+json"
     if fault and fault.name == "invalid_json":
         content = content[: len(content) // 2]
-    if fault and fault.name == "cut_body":
-        return _CutBody(content, status, headers, media_type=media_type)
+    if fault and fault.name in ("cut_body", "reset_body", "hang_body"):
+        return _HalfBody(content, status, headers, media_type=media_type, fault=fault)
     return Response(content, status, headers, media_type=media_type)
 
 
@@ -194,14 +194,23 @@ class _Dropped(Response):
         _transport(scope).abort()
 
 
-class _CutBody(Response):
-    """Promises the whole body, sends half of it, then closes the connection."""
+class _HalfBody(Response):
+    """Promises the whole body, sends half of it, then closes or resets the connection, or waits."""
+
+    def __init__(self, *arguments: Any, fault: Fault, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.fault = fault
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         half = bytes(self.body)[: len(self.body) // 2]
         await send({"type": "http.response.body", "body": half, "more_body": True})
-        _transport(scope).close()  # after what is still to be written
+        if self.fault.name == "hang_body":
+            await _hang(Request(scope, receive), self.fault.seconds or 0.0)
+        if self.fault.name == "cut_body":
+            _transport(scope).close()  # after what is still to be written
+        else:
+            _transport(scope).abort()
 
 
 def _transport(scope: Scope) -> asyncio.Transport:

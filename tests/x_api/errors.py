@@ -52,6 +52,11 @@ def out_of_range(parameter: str, value: str, low: int, high: int) -> ApiError:
     )
 
 
+def expired_token() -> ApiError:
+    """A page token that X doesn't know any more; the answer to any token that isn't one."""
+    return invalid_request("pagination_token", "7140dibdnow9c7btw4b2p", "Invalid 'pagination_token'. It has expired")
+
+
 # ---- 401, 402, 403, 404 ------------------------------------------------------------------------------------------
 
 
@@ -128,6 +133,11 @@ def not_enrolled() -> ApiError:
     )
 
 
+def forbidden() -> ApiError:
+    body = {"title": "Forbidden", "detail": "Forbidden", "type": "about:blank", "status": 403}
+    return ApiError(403, body)
+
+
 def not_found() -> ApiError:
     """404 for a path: no body at all."""
     return ApiError(404, "")
@@ -158,6 +168,11 @@ def usage_capped() -> ApiError:
             "scope": "Product",
         },
     )
+
+
+def internal_error() -> ApiError:
+    body = {"title": "Internal Server Error", "detail": "Something is broken", "type": "about:blank", "status": 500}
+    return ApiError(500, body)
 
 
 def server_error() -> ApiError:

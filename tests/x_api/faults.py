@@ -18,6 +18,9 @@ STATUS_FAULTS: dict[str, Callable[[], ApiError]] = {
     "not_enrolled": errors.not_enrolled,
     "unauthorized": errors.unauthorized,
     "not_found": errors.not_found,
+    "expired_token": errors.expired_token,
+    "forbidden": errors.forbidden,
+    "internal_error": errors.internal_error,
     "server_error": errors.server_error,
     "bad_gateway_html": errors.bad_gateway_html,
 }
@@ -30,31 +33,38 @@ HELP = {
     "payment_required": "402 Payment Required (shape since July 2026)",
     "spend_cap": "403 SpendCapReached",
     "not_enrolled": "403 client-not-enrolled",
+    "forbidden": "403 without a reason of its own",
     "unauthorized": "401",
+    "expired_token": "400: the page token isn't valid any more",
     "not_found": "404 without a body",
+    "internal_error": "500 as JSON",
     "server_error": "503 as JSON",
     "bad_gateway_html": "502 as HTML",
     "hang": "no answer for SECONDS (60), then the connection closes",
     "reset": "the connection is dropped without an answer",
     "cut_body": "200, but the connection closes in the middle of the body",
+    "reset_body": "200, but the connection is reset in the middle of the body",
+    "hang_body": "200, but nothing follows the first half of the body for SECONDS (60)",
     "invalid_json": "200 with a complete body that is not JSON",
     "errors_only": "200 with nothing but `errors`",
     "repeated_token": "a page whose next_token leads to the same page again",
     "empty_page": "a page without posts but with a next_token (the posts follow)",
 }
-DEFAULT_SECONDS = {"rate_limit": 2.0, "rate_limit_24h": 86_400.0, "hang": 60.0}
+DEFAULT_SECONDS = {"rate_limit": 2.0, "rate_limit_24h": 86_400.0, "hang": 60.0, "hang_body": 60.0}
 PAGE_FAULTS = frozenset({"repeated_token", "empty_page"})
 """These wait for a request that returns a page of posts."""
 
 
 @dataclass(slots=True)
 class Fault:
-    """`count` requests are left to spoil; `path`: only those whose path contains it; `seconds`: see HELP."""
+    """`count` requests are left to spoil; `path`: only those whose path contains it; `seconds`: see HELP; `after`: so
+    many of them pass first."""
 
     name: str
     count: int = 1
     path: str | None = None
     seconds: float | None = None
+    after: int = 0
 
     def __post_init__(self) -> None:
         if self.name not in HELP:
@@ -66,21 +76,27 @@ class Fault:
 
 
 class Faults:
-    """The armed faults, oldest first."""
+    """The armed faults, oldest first; `fired` has the names of those that spoiled a request."""
 
     def __init__(self) -> None:
         self._armed: list[Fault] = []
+        self.fired: list[str] = []
 
     def arm(self, fault: Fault) -> None:
         self._armed.append(fault)
 
     def clear(self) -> None:
         self._armed.clear()
+        self.fired.clear()
 
     def take(self, path: str, *, is_page: bool) -> Fault | None:
         """The fault for this request, if one is armed for it; uses it up by one."""
         for fault in self._armed:
             if (fault.path is None or fault.path in path) and (is_page or fault.name not in PAGE_FAULTS):
+                if fault.after:
+                    fault.after -= 1
+                    continue
+                self.fired.append(fault.name)
                 fault.count -= 1
                 if fault.count == 0:
                     self._armed.remove(fault)

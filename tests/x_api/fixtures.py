@@ -38,9 +38,11 @@ class XApi:
     def cost_usd(self) -> float:
         return self._simulator.bill.cost_usd
 
-    def fault(self, name: str, count: int = 1, path: str | None = None, seconds: float | None = None) -> None:
-        """Spoil the next `count` requests (whose path contains `path`); names and `seconds`: faults.HELP."""
-        self._simulator.faults.arm(Fault(name, count, path, seconds))
+    def fault(
+        self, name: str, count: int = 1, path: str | None = None, seconds: float | None = None, after: int = 0
+    ) -> None:
+        """Spoil `count` requests (whose path contains `path`), `after` so many; names and `seconds`: faults.HELP."""
+        self._simulator.faults.arm(Fault(name, count, path, seconds, after))
 
     def set_now(self, moment: datetime | str) -> None:
         """Stop the simulator's clock there: makes old days reachable for timelines and recent search."""

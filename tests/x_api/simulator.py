@@ -13,12 +13,13 @@ from .meters import Bill, RateLimiter
 
 @dataclass(frozen=True, slots=True)
 class ReceivedRequest:
-    """`status` 0: the connection was closed without an answer."""
+    """`status` 0: the connection was closed without an answer; `fault`: what spoiled the answer."""
 
     method: str
     path: str
     query: dict[str, str]
     status: int
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)

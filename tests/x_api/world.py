@@ -23,6 +23,7 @@ KINDS = {
     "quiet": "quiet",
     "prolific": "prolific",
     "occasional": "occasional",
+    "three_pages": "three_pages",
 }
 """Accounts that differ from the ordinary; every other valid name is an ordinary account."""
 
@@ -171,6 +172,8 @@ def posts_on(account: Account, day: date) -> int:
             return 2_400 + number % 600
         case "occasional":
             return number % 3
+        case "three_pages":
+            return 201 + number % 100
         case _:
             return len(RECIPES) + number % (61 - len(RECIPES))
 

@@ -1,0 +1,253 @@
+"""The table: where the run is, what happens there, how the run ends, and what the next one needs of X.
+
+A run of this account makes 4 requests to X (the user's id, three pages of posts), then 4 uploads, then drops its spool.
+What never appears in a row because it holds for all: no post lost, none twice, no page that was kept is asked for
+again, no manifest whose files aren't what it says, no traceback, and every failure names the next step.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.s3_gate import S3Fault
+from tests.x_api.faults import Fault
+
+ACCOUNT = "three_pages"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row. `code` is the exit code, negative when a signal ends it; `says` is in the message."""
+
+    phase: str
+    event: str
+    faults: tuple[Fault | S3Fault, ...]
+    code: int
+    says: str = ""
+    asked_again: int = 0  # requests to X by the next run
+    kill: int = 0  # this signal, once the (first) fault holds its request
+    damage: Callable[[Path], object] | None = None  # done to the spool before the next run
+    next_run_says: str = ""
+    next_faults: tuple[Fault | S3Fault, ...] = ()
+    landed_before: bool = False  # the bucket has this day already, with other rows
+    commits: bool = False  # the manifest may be in the bucket although the run failed
+    billed_twice: int = 0  # pages that the damage has destroyed
+    extra_posts: int = 0  # billed, and of another day
+    days_back: int = 0
+    env: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return f"{self.phase}: {self.event}"
+
+
+# ---- X -----------------------------------------------------------------------------------------------------------
+
+X_PHASES = {  # phase: (path, requests of that path before it, requests the next run makes)
+    "user look-up": ("/by/username/", 0, 4),
+    "first page": ("/tweets", 0, 3),
+    "middle page": ("/tweets", 1, 2),
+    "last page": ("/tweets", 2, 1),
+}
+SHORT = {"TWITTER_ETL_TIMEOUT_SECONDS": "0.5"}
+X_FAULTS = [  # lasting: (fault, what it is, exit code, message)
+    ("rate_limit", "429, reset in an hour", 5, "Rate-limited until"),
+    ("rate_limit_no_reset", "429 without a reset", 5, "doesn't say until when"),
+    ("rate_limit_24h", "429, reset in 24 h", 5, "Rate-limited until"),
+    ("usage_capped", "429 UsageCapExceeded", 4, "monthly cap"),
+    ("credits_depleted", "402 CreditsDepleted", 4, "credits first"),
+    ("payment_required", "402 Payment Required", 4, "credits first"),
+    ("spend_cap", "403 SpendCapReached", 4, "spending limit"),
+    ("not_enrolled", "403 client-not-enrolled", 3, "isn't enrolled"),
+    ("forbidden", "403 Forbidden", 3, "forbids"),
+    ("unauthorized", "401", 3, "doesn't accept the credentials"),
+    ("not_found", "404 for every path", 6, "HTTP 404"),
+    ("internal_error", "500", 6, "HTTP 500"),
+    ("bad_gateway_html", "502 as HTML", 6, "HTTP 502"),
+    ("server_error", "503", 6, "HTTP 503"),
+    ("hang", "no answer", 6, "no answer within 0.5 s"),
+    ("hang_body", "half an answer, then silence", 6, "the answer stopped halfway"),
+    ("reset", "connection closed without an answer", 6, "closed without an answer"),
+    ("reset_body", "connection reset in the body", 6, "the answer was cut off"),
+    ("cut_body", "body cut off", 6, "the answer was cut off"),
+    ("invalid_json", "200 with half a JSON", 6, "isn't JSON"),
+    ("errors_only", "200 with errors only", 8, "is suspended"),
+]
+X_PAGE_FAULTS = [
+    ("repeated_token", "a next_token that leads back", 8, "twice"),
+    ("empty_page", "an empty page that leads back", 8, "twice"),
+]
+X_PASSING = ["rate_limit", "unauthorized", "not_found", "internal_error", "bad_gateway_html", "server_error", "hang"]
+X_PASSING += ["hang_body", "reset", "reset_body", "cut_body", "invalid_json"]
+
+
+def x_cases() -> Iterator[Case]:
+    """Lasting faults at every request; the next run makes the requests that are left. Passing ones are survived."""
+    for name, event, code, says in X_FAULTS + X_PAGE_FAULTS:
+        for phase, (path, before, asked_again) in X_PHASES.items():
+            if (name, phase) == ("repeated_token", "first page"):
+                continue
+            if path != "/tweets" and (name, event, code, says) in X_PAGE_FAULTS:
+                continue
+            seconds = 3600 if name == "rate_limit" else None
+            fault = Fault(name, 100, path, seconds, before)
+            # "Suspended" makes the kept id of the user doubtful; an empty page has nothing that could be kept.
+            asked_again += name == "errors_only" and phase == "first page"
+            env = SHORT if name.startswith("hang") else {}
+            yield Case(phase, event, (fault,), code, says, asked_again, env=env)
+    phases = list(X_PHASES.items())
+    for number, name in enumerate(X_PASSING):
+        phase, (path, before, _) = phases[number % len(phases)]
+        event = next(event for known, event, *_ in X_FAULTS if known == name)
+        fault = Fault(name, 1, path, 1 if name == "rate_limit" else None, before)
+        event = "429, reset in a second" if name == "rate_limit" else f"{event}, once"
+        yield Case(phase, event, (fault,), 0, env=SHORT if name.startswith("hang") else {})
+    for name, event, code, says in X_FAULTS[:1] + X_FAULTS[13:14]:
+        fault = Fault(name, 100, "/tweets", 3600, 3)
+        yield Case("proof of depth", event, (fault,), code, says, asked_again=1, days_back=4, extra_posts=5)
+
+
+# ---- S3 ----------------------------------------------------------------------------------------------------------
+
+UPLOADS = {
+    "upload of the CSV": "refined_tweets.csv",
+    "upload of the Parquet": "refined_tweets.parquet",
+    "upload of the raw pages": "pages.jsonl.gz",
+    "upload of the manifest": "_manifest.json",
+}
+S3_FAULTS = [
+    ("unavailable", "503 of a proxy", "503"),
+    ("internal_error", "500 InternalError", "InternalError"),
+    ("access_denied", "403 AccessDenied", "AccessDenied"),
+    ("expired_token", "400 ExpiredToken", "ExpiredToken"),
+    ("no_such_bucket", "the bucket is gone", "NoSuchBucket"),
+    ("reset", "connection reset", "can't be reached"),
+    ("reset_stored", "stored, but the answer is lost", "can't be reached"),
+    ("hang", "no answer", "can't be reached"),
+    ("garble", "bytes changed on the way", "BadDigest"),
+]
+S3_PASSING = ["slow_down", "unavailable", "internal_error", "reset", "reset_stored", "hang"]
+S3_SHORT = {"TWITTER_ETL_TIMEOUT_SECONDS": "1"}
+
+
+def s3_cases() -> Iterator[Case]:
+    """The pages are there: the next run asks X for nothing. A day that was there before is whole or gone."""
+    for phase, path in UPLOADS.items():
+        manifest = path == "_manifest.json"
+        for number, (name, event, says) in enumerate(S3_FAULTS):
+            landed = (number + len(path)) % 2 == 0
+            commits = manifest and name == "reset_stored"
+            env = S3_SHORT if name == "hang" else {}
+            fault = S3Fault(name, path=path)
+            event = event + " (the day was there before)" * landed
+            yield Case(phase, event, (fault,), 7, says, landed_before=landed, commits=commits, env=env)
+        for name in S3_PASSING[len(path) % 2 :: 2]:
+            event = next((event for known, event, _ in S3_FAULTS if known == name), "503 SlowDown")
+            yield Case(phase, f"{event}, once", (S3Fault(name, path=path, count=1),), 0, env=S3_SHORT)
+        event = "503 SlowDown"
+        yield Case(phase, event, (S3Fault("slow_down", path=path),), 7, "SlowDown")
+    for phase, path in list(UPLOADS.items())[:3]:
+        lost = S3Fault("lose", path=path)
+        yield Case(phase, "answered 200, but lost", (lost,), 7, "isn't there")
+    for name, event, says in S3_FAULTS[:6]:
+        if name == "access_denied":  # a role may be allowed to write and not to look
+            continue
+        fault = S3Fault(name, "HEAD", "")
+        says = {"no_such_bucket": "404", "expired_token": "400"}.get(name, says)
+        yield Case("check of the bucket", event, (fault,), 7, says if name != "internal_error" else "500", 4)
+    for name, event, says in S3_FAULTS[1:2] + S3_FAULTS[5:6]:
+        yield Case("look at the old manifest", event, (S3Fault(name, "GET", "_manifest.json"),), 7, says)
+        fault = S3Fault(name, "DELETE", "_manifest.json")
+        yield Case("removal of the old manifest", event, (fault,), 7, says, landed_before=True)
+
+
+# ---- kills and a torn spool ----------------------------------------------------------------------------------------
+
+KILLS = {"SIGKILL": (signal.SIGKILL, -signal.SIGKILL), "SIGTERM": (signal.SIGTERM, 128 + signal.SIGTERM)}
+
+
+def kill_cases() -> Iterator[Case]:
+    for name, (kill, code) in KILLS.items():
+        says = "Stopped by a signal" if code > 0 else ""
+        for phase, (path, before, asked_again) in X_PHASES.items():
+            for fault, event in (("hang", "waiting for the answer"), ("hang_body", "amid the answer")):
+                faults = (Fault(fault, 1, path, None, before),)
+                yield Case(phase, f"{name} {event}", faults, code, says, asked_again, kill)
+        proof = (Fault("hang", 1, "/tweets", None, 3),)
+        yield Case("proof of depth", name, proof, code, says, 1, kill, days_back=4, extra_posts=5)
+        for phase, path in UPLOADS.items():
+            for fault, event, landed in (
+                ("hang", "before it is stored", False),
+                ("hang_stored", "once it is stored", False),
+                ("hang_stored", "once it is stored (the day was there before)", True),
+            ):
+                stored = path == "_manifest.json" and fault == "hang_stored"
+                phase_now = "removal of the spool" if stored else phase
+                faults = (S3Fault(fault, path=path, count=1),)
+                event = f"{name} {event}" if not stored else f"{name}, manifest stored{' over an old one' * landed}"
+                yield Case(
+                    phase_now, event, faults, code, says, 0, kill, landed_before=landed, commits=stored, env=S3_SHORT
+                )
+        gone = (S3Fault("hang_stored", "DELETE", "_manifest.json", 1),)
+        yield Case("removal of the old manifest", name, gone, code, says, 0, kill, landed_before=True)
+
+
+def append(content: bytes) -> Callable[[Path], object]:
+    return lambda spool: spool.write_bytes(spool.read_bytes() + content)
+
+
+def cut(size: int) -> Callable[[Path], object]:
+    return lambda spool: spool.write_bytes(spool.read_bytes()[:-size])
+
+
+def spoil_first_page(spool: Path) -> None:
+    spool.write_bytes(b"\0" * 50 + spool.read_bytes()[50:])
+
+
+def damage_cases() -> Iterator[Case]:
+    """After a kill (or a power cut) while the last page is under way, two pages are in the spool."""
+    waiting = (Fault("hang", 1, "/tweets", None, 2),)
+    uploading = (S3Fault("hang", path="refined_tweets.csv", count=1),)
+    cut_there = "it is cut there"
+    for event, damage, asked_again, says in (
+        ("half of a page behind them", append(b'{"data": [{"id": "2'), 1, "after page 2"),
+        ("zeros behind them, as after a power cut", append(b"\0" * 512), 1, "after page 2"),
+        ("a line that isn't JSON behind them", append(b"\xff\xfe{]\n"), 1, "after page 2"),
+        ("the second one torn", cut(100), 2, "after page 1"),
+        ("the second without its line break", cut(1), 2, "after page 1"),
+        ("the first one overwritten", spoil_first_page, 3, "after page 0"),
+    ):
+        twice = asked_again - 1
+        yield Case(
+            "spool of two pages",
+            event,
+            waiting,
+            -signal.SIGKILL,
+            "",
+            asked_again,
+            signal.SIGKILL,
+            damage,
+            f"is damaged {says}; {cut_there}",
+            billed_twice=twice,
+        )
+    yield Case(
+        "spool of all pages",
+        "the last one torn",
+        uploading,
+        -signal.SIGKILL,
+        "",
+        1,
+        signal.SIGKILL,
+        cut(100),
+        cut_there,
+        billed_twice=1,
+    )
+
+
+PHASES = ("user look-up", "first page", "middle page", "last page", "proof of depth", "check of the bucket")
+PHASES += ("look at the old manifest", "removal of the old manifest", *UPLOADS, "removal of the spool")
+PHASES += ("spool of two pages", "spool of all pages")
+CASES = [*s3_cases(), *x_cases(), *kill_cases(), *damage_cases()]
