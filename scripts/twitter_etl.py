@@ -18,6 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -31,9 +32,10 @@ from tweetlake.logs import set_up
 from tweetlake.prices import PRICES_SEEN_ON, Spend
 from tweetlake.raw import Page, RawCounts, read_pages
 from tweetlake.settings import Settings, read_settings, secrets_in
-from tweetlake.transform import Reject, Rules, collect
+from tweetlake.transform import Rules
 
 if TYPE_CHECKING:
+    from tweetlake.collect import Batch
     from tweetlake.extract import Drain
 
 log = logging.getLogger("tweetlake")
@@ -120,60 +122,67 @@ def land(
         days=frozenset(settings.days) if drain is None else frozenset(),
         newest=min((n for n in (settings.latest, settings.limit) if n), default=None),
     )
-    batch = collect(pages, rules)
-    summary["partial_errors"].update(counts.partial_errors)
-    add_up(summary, batch.posts_in, batch.left_out, batch.rejects, counts)
-    if drain is None and not batch.posts_in:
+    from tweetlake import collect, load  # pandas, pyarrow and pandera: only now that the posts are there
+
+    with collect.collected(pages, rules, day) as batch:
+        summary["partial_errors"].update(counts.partial_errors)
+        add_up(summary, batch, counts)
+        if drain is None:
+            refuse_nothing(settings, batch, counts)
+        collect.refuse_too_many(batch, settings.max_reject_percent)
+        only_day = day or (settings.run_day if settings.latest else None)
+        rows_of = Counter({only_day: batch.rows.rows}) if only_day else batch.rows.rows_of_days()
+        days = [only_day] if only_day else sorted({*settings.days, *rows_of, *batch.rejects.days})
+        last_day = days[-1] if days else settings.run_day
+        for partition_day in days or [last_day]:
+            # A reject without any day goes to the last one.
+            reasons, lines = batch.rejects.of(
+                None if only_day else {partition_day, *[None] * (partition_day == last_day)}
+            )
+            partition = load.Partition(
+                day=partition_day,
+                source=settings.name,
+                rows=rows_of[partition_day],
+                chunks=partial(batch.rows.chunks, None if only_day else partition_day),
+                rejects=reasons.total(),
+                reject_lines=lines,
+                raw_file=raw_file,
+                collected_at=drain.collected_at if drain else None,
+                facts=facts_of(settings, drain, reasons)
+                | {"posts_in": batch.posts_in, "left_out": dict(batch.left_out), "bad_lines": counts.bad_lines}
+                | {"partial_errors": dict(counts.partial_errors)},
+            )
+            landed = load.commit(partition, destination)
+            summary["days"].append(landed)
+            log.info(
+                "%s: %d rows, %d rejected -> %s",
+                partition_day,
+                landed["rows"],
+                landed["rejected"],
+                landed["files"]["_manifest.json"]["uri"],
+            )
+
+
+def refuse_nothing(settings: Settings, batch: Batch, counts: RawCounts) -> None:
+    """Raw pages without a post, or without one of the days asked for, are a mistake and not an empty day."""
+    if not batch.posts_in:
         raise BadDataError(
             f"--from-raw {settings.from_raw} has no posts: {counts.lines} lines, {counts.bad_lines} unreadable.",
             hint="Counts, users, lists and pages of errors only make no rows. Nothing was written.",
         )
-
-    if rules.days and not batch.rows and not days_of(batch.rejects) & rules.days:
+    if settings.days and not batch.rows.rows and not batch.rejects.days:
         raise BadDataError(
             f"--from-raw {settings.from_raw} has {batch.posts_in} posts, but none for these days.",
             hint="Give the pages of these days. Nothing was written: what the lake has for them stays.",
         )
 
-    from tweetlake import load, schema  # pandas, pyarrow and pandera: only now that the posts are there
 
-    valid = schema.validate(batch, day, settings.max_reject_percent)
-    summary["rejected"] += len(valid.rejects) - len(batch.rejects)
-    only_day = day or (settings.run_day if settings.latest else None)
-    days = [only_day] if only_day else sorted({*settings.days, *valid.rows_of_day, *days_of(valid.rejects)})
-    last_day = days[-1] if days else settings.run_day
-    for partition_day in days or [last_day]:
-        rows = slice(0, valid.table.num_rows) if only_day else valid.rows_of_day.get(partition_day, slice(0, 0))
-        # A reject without any day goes to the last one.
-        rejects = [r for r in valid.rejects if only_day or (r.day or last_day) == partition_day]
-        partition = load.Partition(
-            day=partition_day,
-            source=settings.name,
-            table=valid.table.slice(rows.start, rows.stop - rows.start),
-            rejects=rejects,
-            raw_file=raw_file,
-            collected_at=drain.collected_at if drain else None,
-            facts=facts_of(settings, drain, rejects)
-            | {"posts_in": batch.posts_in, "left_out": dict(batch.left_out), "bad_lines": counts.bad_lines}
-            | {"partial_errors": dict(counts.partial_errors)},
-        )
-        landed = load.commit(partition, destination)
-        summary["days"].append(landed)
-        log.info(
-            "%s: %d rows, %d rejected -> %s",
-            partition_day,
-            landed["rows"],
-            landed["rejected"],
-            landed["files"]["_manifest.json"]["uri"],
-        )
-
-
-def facts_of(settings: Settings, drain: Drain | None, rejects: list[Reject]) -> dict[str, Any]:
+def facts_of(settings: Settings, drain: Drain | None, reject_reasons: Counter[str]) -> dict[str, Any]:
     """What the manifest says about how the rows came to be."""
     facts: dict[str, Any] = {
         "code_version": code_version(),
         "include": {"replies": settings.include_replies, "retweets": settings.include_retweets},
-        "reject_reasons": dict(Counter(reject.reason for reject in rejects)),
+        "reject_reasons": dict(reject_reasons),
         "prices_seen_on": PRICES_SEEN_ON,
     }
     if drain is None:
@@ -181,17 +190,13 @@ def facts_of(settings: Settings, drain: Drain | None, rejects: list[Reject]) -> 
     return facts | drain.facts() | {"account": settings.account}
 
 
-def add_up(summary: Summary, posts_in: int, left_out: Counter[str], rejects: list[Reject], counts: RawCounts) -> None:
+def add_up(summary: Summary, batch: Batch, counts: RawCounts) -> None:
     """Where every post went: posts_in = rows + left_out + rejected, over all days."""
-    summary["posts_in"] = summary.get("posts_in", 0) + posts_in
-    summary["left_out"] = dict(Counter(summary.get("left_out", {})) + left_out)
-    summary["rejected"] = summary.get("rejected", 0) + len(rejects)
+    summary["posts_in"] = summary.get("posts_in", 0) + batch.posts_in
+    summary["left_out"] = dict(Counter(summary.get("left_out", {})) + batch.left_out)
+    summary["rejected"] = summary.get("rejected", 0) + len(batch.rejects)
     summary["bad_lines"] = summary.get("bad_lines", 0) + counts.bad_lines
     summary["lines_without_posts"] = summary.get("lines_without_posts", 0) + counts.lines_without_posts
-
-
-def days_of(rejects: list[Reject]) -> set[date]:
-    return {reject.day for reject in rejects if reject.day}
 
 
 def code_version() -> str:

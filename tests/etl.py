@@ -1,4 +1,4 @@
-"""Run scripts/twitter_etl.py as users do: a process of its own, its exit code, its last line."""
+"""Run scripts/twitter_etl.py as users do: a process of its own, its exit code, its last line. Or only its transform."""
 
 from __future__ import annotations
 
@@ -6,9 +6,15 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
+
+from tweetlake.raw import Page
+from tweetlake.transform import Rules
 
 SCRIPT = Path(__file__).resolve().parent.parent / "scripts" / "twitter_etl.py"
 
@@ -38,3 +44,25 @@ def run_etl(*arguments: str, env: dict[str, str] | None = None, timeout_seconds:
     assert "Traceback" not in done.stderr, done.stderr
     lines = done.stdout.splitlines()
     return Run(done.returncode, json.loads(lines[-1]) if lines else {}, done.stderr)
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What becomes of some pages, before it is written."""
+
+    rows: list[dict[str, Any]]
+    rejects: list[dict[str, Any]]
+    posts_in: int
+    left_out: Counter[str]
+
+
+def collect(pages: Iterable[Page], rules: Rules | None = None, day: date | None = None) -> Collected:
+    """Transform, check and order these pages; with every kind of post unless `rules` says else."""
+    from tweetlake.collect import collected
+
+    with collected(pages, rules or Rules(include_replies=True, include_retweets=True), day) as batch:
+        rows = [row for chunk in batch.rows.chunks(None) for row in chunk.to_pylist()]
+        assert len(rows) == batch.rows.rows
+        _, lines = batch.rejects.of(None)
+        rejects = [json.loads(line) for line in lines]
+        return Collected(rows, rejects, batch.posts_in, batch.left_out)

@@ -15,9 +15,9 @@ from tweetlake.errors import CredentialsError, EtlError, UsageError
 from tweetlake.logs import RedactingFormatter
 from tweetlake.raw import RawCounts, page_of, parse_json, read_pages
 from tweetlake.settings import check_bucket, read_settings
-from tweetlake.transform import COLUMNS, Batch, Rules, collect
+from tweetlake.transform import Rules
 
-from tests.etl import SCRIPT, run_etl
+from tests.etl import SCRIPT, Collected, collect, run_etl
 
 TOKEN = {"X_BEARER_TOKEN": "AAAAAAAAAAAAAAAAAAAAAtoken"}
 NOW = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
@@ -33,9 +33,9 @@ def post(number: int, text: str = "hello", **more: Any) -> dict[str, Any]:
     } | more
 
 
-def rows_from(*documents: Any, rules: Rules | None = None) -> tuple[list[dict[str, Any]], Batch]:
-    batch = collect([page_of(document) for document in documents], rules or Rules(True, True))
-    return [dict(zip(COLUMNS, row, strict=True)) for row in batch.rows], batch
+def rows_from(*documents: Any, rules: Rules | None = None) -> tuple[list[dict[str, Any]], Collected]:
+    batch = collect([page_of(document) for document in documents], rules)
+    return batch.rows, batch
 
 
 def land_lines(tmp_path: Path, lines: list[str], *options: str) -> tuple[Any, list[dict[str, str]]]:

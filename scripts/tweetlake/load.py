@@ -9,22 +9,23 @@ from __future__ import annotations
 import contextlib
 import gzip
 import hashlib
-import io
 import logging
 import shutil
 import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
 
+from .cells import csv_cells, csv_header, csv_lines, iso
 from .destinations import Destination
-from .errors import disk_error
-from .raw import JsonObject, dump_json, moment_of
-from .schema import LIST_COLUMNS, TIME_COLUMNS
-from .transform import COLUMNS, Reject
+from .errors import temporary_files
+from .raw import JsonObject, moment_of
+from .schema import arrow_schema
+from .transform import COLUMNS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -46,8 +47,10 @@ class Partition:
 
     day: date
     source: str | None
-    table: pa.Table
-    rejects: list[Reject]
+    rows: int
+    chunks: Callable[[], Iterator[pa.Table]]  # the rows in their order, as often as asked
+    rejects: int
+    reject_lines: Iterable[bytes]
     raw_file: Path | None  # JSON Lines of the pages; None with --from-raw: then they are kept already
     collected_at: datetime | None  # one time for all rows of an API run; None: each row has its own
     facts: JsonObject = field(default_factory=dict)
@@ -61,28 +64,24 @@ class Partition:
 
 def commit(partition: Partition, destination: Destination) -> JsonObject:
     """Write the day and return its part of the summary: {date, rows, rejected, files: {name: {uri, bytes}}}."""
-    try:
-        with tempfile.TemporaryDirectory(prefix="tweetlake-") as folder:
-            return _commit(partition, destination, Path(folder))
-    except OSError as error:  # those of the destination are DestinationErrors
-        raise disk_error(f"The temporary folder {tempfile.gettempdir()}", error) from None
+    # The destination's own OSErrors are DestinationErrors.
+    with temporary_files(), tempfile.TemporaryDirectory(prefix="tweetlake-") as folder:
+        return _commit(partition, destination, Path(folder))
 
 
 def _commit(partition: Partition, destination: Destination, folder: Path) -> JsonObject:
     manifest_key = partition.key("", "_manifest.json")
     previous = read_manifest(destination, manifest_key)
-    content = content_sha256(partition.table)
+    csv_file, parquet_file = folder / "refined_tweets.csv", folder / "refined_tweets.parquet"
+    content = write_rows(partition.chunks(), csv_file, parquet_file)
     unchanged = previous.get("content_sha256") == content
-    collected_at = iso(partition.collected_at)
+    collected_at = partition.collected_at
     first_seen = moment_of(previous.get("collected_at"))
-    if partition.collected_at is not None and unchanged and first_seen is not None:
-        collected_at = iso(first_seen)
-        partition.table = with_collected_at(partition.table, first_seen)
+    if unchanged and None not in (collected_at, first_seen) and collected_at != first_seen:
+        collected_at = first_seen
+        write_rows(partition.chunks(), csv_file, parquet_file, collected_at=first_seen)
 
     files: dict[str, tuple[str, Path]] = {}  # key, local file
-    csv_file, parquet_file = folder / "refined_tweets.csv", folder / "refined_tweets.parquet"
-    write_csv(partition.table, csv_file)
-    write_parquet(partition.table, parquet_file)
     files["refined_tweets.csv"] = (partition.key("", csv_file.name), csv_file)
     files["refined_tweets.parquet"] = (partition.key("parquet", parquet_file.name), parquet_file)
     raw_key = partition.key("raw", "pages.jsonl.gz")
@@ -94,7 +93,8 @@ def _commit(partition: Partition, destination: Destination, folder: Path) -> Jso
     rejected_key = partition.key("rejected", "rejected.jsonl")
     if partition.rejects:
         rejected_file = folder / "rejected.jsonl"
-        rejected_file.write_bytes(b"".join(map(rejected_line, partition.rejects)))
+        with rejected_file.open("wb") as out:
+            out.writelines(partition.reject_lines)
         files["rejected.jsonl"] = (rejected_key, rejected_file)
 
     described: dict[str, JsonObject] = {
@@ -118,9 +118,9 @@ def _commit(partition: Partition, destination: Destination, folder: Path) -> Jso
     manifest = {
         "date": partition.day.isoformat(),
         "source": partition.source,
-        "rows": partition.table.num_rows,
-        "rejected": len(partition.rejects),
-        "collected_at": collected_at,
+        "rows": partition.rows,
+        "rejected": partition.rejects,
+        "collected_at": iso(collected_at),
         **partition.facts,
         "columns": list(COLUMNS),
         "content_sha256": content,
@@ -132,8 +132,8 @@ def _commit(partition: Partition, destination: Destination, folder: Path) -> Jso
     described["_manifest.json"] = {"key": manifest_key, "bytes": manifest_file.stat().st_size}
     return {
         "date": partition.day.isoformat(),
-        "rows": partition.table.num_rows,
-        "rejected": len(partition.rejects),
+        "rows": partition.rows,
+        "rejected": partition.rejects,
         "files": {
             name: {"uri": destination.uri(entry["key"]), "bytes": entry["bytes"]} for name, entry in described.items()
         },
@@ -161,14 +161,6 @@ def stored_raw(destination: Destination, key: str, previous: JsonObject) -> Json
     return None
 
 
-def iso(moment: datetime | None) -> str | None:
-    """2026-08-20T12:00:00Z; with milliseconds only if there are any."""
-    if moment is None:
-        return None
-    timespec = "milliseconds" if moment.microsecond else "seconds"
-    return moment.astimezone(UTC).isoformat(timespec=timespec).removesuffix("+00:00") + "Z"
-
-
 def with_collected_at(table: pa.Table, moment: datetime) -> pa.Table:
     """The same rows, all collected at this time."""
     import pyarrow as pa
@@ -178,45 +170,29 @@ def with_collected_at(table: pa.Table, moment: datetime) -> pa.Table:
     return table.set_column(index, table.schema.field(index), column)
 
 
-def csv_table(table: pa.Table) -> pa.Table:
-    """All that isn't text or a number as text: times as ISO 8601, lists as JSON."""
-    import pyarrow as pa
+def write_rows(
+    chunks: Iterable[pa.Table], csv_file: Path, parquet_file: Path, *, collected_at: datetime | None = None
+) -> str:
+    """Write refined_tweets.csv and refined_tweets.parquet (zstd; Arrow writes no time of its own into it), with this
+    `collected_at` in all rows if it's given.
 
-    def json_text(value: list[str] | None) -> str | None:
-        return None if value is None else orjson.dumps(value).decode()
-
-    columns = []
-    for name in table.column_names:
-        column = table.column(name)
-        if name in LIST_COLUMNS:
-            column = pa.array(map(json_text, column.to_pylist()), pa.string())
-        elif name in TIME_COLUMNS:
-            column = pa.array(map(iso, column.to_pylist()), pa.string())
-        columns.append(column)
-    return pa.table(columns, names=table.column_names)
-
-
-def csv_bytes(table: pa.Table) -> bytes:
-    """RFC 4180 with LF: every text in quotes, numbers and booleans bare; null is nothing, an empty text is \"\"."""
-    import pyarrow.csv
-
-    out = io.BytesIO()
-    out.write(",".join(table.column_names).encode() + b"\n")
-    pyarrow.csv.write_csv(csv_table(table), out, pyarrow.csv.WriteOptions(include_header=False))
-    return out.getvalue()
-
-
-def write_csv(table: pa.Table, file: Path) -> None:
-    """refined_tweets.csv. Cells are the posts' own text, also when it begins with = + - or @: a leading quote against
-    spreadsheet formulas would break every mention. Open the file in a spreadsheet as text."""
-    file.write_bytes(csv_bytes(table))
-
-
-def write_parquet(table: pa.Table, file: Path) -> None:
-    """refined_tweets.parquet, zstd. Arrow writes no time of its own into it."""
+    Returns the SHA-256 of the CSV without collected_at: equal when the posts are the same.
+    """
     import pyarrow.parquet
 
-    pyarrow.parquet.write_table(table, file, compression="zstd")
+    content = hashlib.sha256(csv_header(COLUMNS[:-1]))
+    with (
+        csv_file.open("wb") as csv,
+        pyarrow.parquet.ParquetWriter(parquet_file, arrow_schema(), compression="zstd") as parquet,
+    ):
+        csv.write(csv_header(COLUMNS))
+        for chunk in chunks:
+            table = chunk if collected_at is None else with_collected_at(chunk, collected_at)
+            parquet.write_table(table)
+            cells = csv_cells(table)
+            csv.write(csv_lines(cells))
+            content.update(csv_lines(cells.drop_columns(["collected_at"])))
+    return content.hexdigest()
 
 
 def write_gzip(source: Path, target: Path) -> None:
@@ -229,17 +205,6 @@ def write_gzip(source: Path, target: Path) -> None:
         shutil.copyfileobj(pages, packed)
 
 
-def rejected_line(reject: Reject) -> bytes:
-    """One line of rejected.jsonl: the reason and the post (or row) it is about."""
-    line = {"reason": reject.reason, "id": reject.post.get("id"), "post": reject.post}
-    return dump_json(line) + b"\n"
-
-
 def sha256_of(file: Path) -> str:
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def content_sha256(table: pa.Table) -> str:
-    """A fingerprint of all columns but collected_at: equal when the posts are the same."""
-    return hashlib.sha256(csv_bytes(table.drop_columns(["collected_at"]))).hexdigest()

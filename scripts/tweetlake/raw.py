@@ -42,6 +42,13 @@ class Page:
     meta: JsonObject = field(default_factory=dict)
     own: JsonObject = field(default_factory=dict)  # what OWN_KEY holds
     collected_at: str | None = None
+    line: bytes = b""  # what the posts were read from, while they hold only what a row needs (see decode.py)
+
+    def whole_post(self, index: int) -> JsonObject:
+        """The post as it came, with all its keys."""
+        if self.line:
+            self.posts, self.line = page_of(parse_json(self.line)).posts, b""
+        return self.posts[index]
 
     @property
     def next_token(self) -> str | None:
@@ -153,6 +160,17 @@ def page_of(document: Any) -> Page:
     return page
 
 
+def read_page(line: bytes) -> Page:
+    """The page of one line, read the quick way where that is possible. Raises ValueError when it isn't JSON."""
+    from .decode import needed_of
+
+    if (needed := needed_of(line)) is None:
+        return page_of(parse_json(line))
+    page = page_of(needed)
+    page.line = line
+    return page
+
+
 def error_kind(error: JsonObject) -> str:
     """not-found, suspended, not-authorized, or the last part of the problem's type. Its host changes over time
     (api.twitter.com, api.x.com), so only the last part counts."""
@@ -187,7 +205,7 @@ def _pages_of_file(name: str, stream: IO[bytes], counts: RawCounts) -> Iterator[
                 continue
             counts.lines += 1
             try:
-                page = page_of(parse_json(line))
+                page = read_page(line)
             except ValueError as error:
                 _bad_line(name, number, str(error), counts)
                 continue
@@ -197,6 +215,8 @@ def _pages_of_file(name: str, stream: IO[bytes], counts: RawCounts) -> Iterator[
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:  # a torn .gz: what came before it is good
         counts.lines += 1
         _bad_line(name, number + 1, f"the compressed file is damaged from here on: {error}", counts)
+    except OSError as error:
+        raise UsageError(f"The pages in {name} can't be read: {error.strerror or error}.") from None
 
 
 def _bad_line(name: str, number: int, reason: str, counts: RawCounts) -> None:

@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-import logging
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from .errors import BadDataError
-from .transform import COLUMNS, CREATED_AT, Batch, Reject
+from .transform import COLUMNS, Row
 
 if TYPE_CHECKING:  # pandas, pyarrow and pandera cost 150 MB: imported when the posts are there, not while waiting
     import pandera.pandas as pandera
     import pyarrow as pa
 
-log = logging.getLogger(__name__)
-
 METRIC_COLUMNS = ("likes", "retweets", "replies", "quotes", "bookmarks", "impressions")
 FLAG_COLUMNS = ("is_reply", "is_retweet", "is_quote", "edited", "possibly_sensitive")
 LIST_COLUMNS = ("hashtags", "mentions", "links", "edit_history_ids", "withheld_countries")
 TIME_COLUMNS = ("created_at", "collected_at")
-
-
-@dataclass(frozen=True)
-class Valid:
-    """Rows that passed, in order of time, and how to find a day in them."""
-
-    table: pa.Table
-    rows_of_day: dict[date, slice]
-    rejects: list[Reject]
 
 
 def arrow_schema() -> pa.Schema:
@@ -66,66 +53,31 @@ def row_schema(window: tuple[datetime, datetime] | None) -> pandera.DataFrameSch
     return pandera.DataFrameSchema(columns, strict=True)
 
 
-def validate(batch: Batch, day: date | None, max_reject_percent: float) -> Valid:
-    """Type the rows, check them, and move the failing ones to the rejects.
+def window_of(day: date | None) -> tuple[datetime, datetime] | None:
+    """The UTC time [start, end) of a day."""
+    if day is None:
+        return None
+    midnight = datetime.combine(day, time(), UTC)
+    return midnight, midnight + timedelta(days=1)
 
-    `day`: the UTC day all posts must be of, None for any. Raises BadDataError when more than `max_reject_percent` of
-    the rows fail: then something is wrong with the source, and a partition of the rest would be a lie.
-    """
+
+def validate(rows: list[Row], schema: pandera.DataFrameSchema) -> tuple[pa.Table, dict[int, str]]:
+    """Type the rows and check them: (those that pass, the index of each that fails and the reason)."""
     import pandas as pd
     import pandera.errors
     import pyarrow as pa
 
-    columns = list(zip(*batch.rows, strict=True)) or [()] * len(COLUMNS)
-    schema = arrow_schema()
-    table = pa.table([pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)], schema=schema)
-    window = None
-    if day:
-        midnight = datetime.combine(day, time(), UTC)
-        window = (midnight, midnight + timedelta(days=1))
-    checked = row_schema(window)
-    frame = table.select(list(checked.columns)).to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
-    reasons: dict[int, str] = {}
+    columns = list(zip(*rows, strict=True)) or [()] * len(COLUMNS)
+    types = arrow_schema()
+    table = pa.table([pa.array(c, f.type) for c, f in zip(columns, types, strict=True)], schema=types)
+    frame = table.select(list(schema.columns)).to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+    failures: dict[int, str] = {}
     try:
-        checked.validate(frame, lazy=True)
+        schema.validate(frame, lazy=True)
     except pandera.errors.SchemaErrors as errors:
         for failure in errors.failure_cases.itertuples():
             if failure.index is None or pd.isna(failure.index):
                 raise BadDataError(f"The rows don't fit the schema: {failure.column}: {failure.check}.") from None
-            reasons.setdefault(int(failure.index), f"{failure.column}: {failure.check}")
-    rejects = list(batch.rejects)
-    if reasons:
-        for index, reason in sorted(reasons.items()):
-            row = dict(zip(COLUMNS, batch.rows[index], strict=True))
-            rejects.append(Reject(row["created_at"].date(), reason, row))
-        kept = [index for index in range(len(batch.rows)) if index not in reasons]
-        table = table.take(kept)
-        batch.rows = [batch.rows[index] for index in kept]
-    refuse_too_many(rejects, len(batch.rows), max_reject_percent)
-    return Valid(table, _days_of(batch), rejects)
-
-
-def refuse_too_many(rejects: list[Reject], rows: int, max_reject_percent: float) -> None:
-    """Raise BadDataError when the share of rejects is above the limit; a few are only reported."""
-    if not rejects:
-        return
-    percent = 100 * len(rejects) / (rows + len(rejects))
-    reason = max({r.reason for r in rejects}, key=lambda text: sum(r.reason == text for r in rejects))
-    text = f"{len(rejects)} of {rows + len(rejects)} posts ({percent:.1f} %) don't pass validation, mostly: {reason}"
-    if percent > max_reject_percent:
-        raise BadDataError(
-            f"{text}.",
-            kept="Nothing was written to the lake.",
-            hint=f"At most {max_reject_percent:g} % are accepted (--max-reject-percent).",
-        )
-    log.warning("%s. They go to rejected.jsonl.", text)
-
-
-def _days_of(batch: Batch) -> dict[date, slice]:
-    """Where each UTC day begins and ends in the ordered rows."""
-    days: dict[date, slice] = {}
-    for index, row in enumerate(batch.rows):
-        day = row[CREATED_AT].date()
-        begin = days[day].start if day in days else index
-        days[day] = slice(begin, index + 1)
-    return days
+            failures.setdefault(int(failure.index), f"{failure.column}: {failure.check}")
+        table = table.take([index for index in range(len(rows)) if index not in failures])
+    return table, dict(sorted(failures.items()))

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -41,7 +39,6 @@ COLUMNS = (
     "withheld_countries",
     "collected_at",
 )
-CREATED_AT = COLUMNS.index("created_at")
 IS_REPLY = COLUMNS.index("is_reply")
 IS_RETWEET = COLUMNS.index("is_retweet")
 EDIT_HISTORY_IDS = COLUMNS.index("edit_history_ids")
@@ -50,15 +47,9 @@ EDIT_HISTORY_IDS = COLUMNS.index("edit_history_ids")
 NOTE = ("note_post", "note_tweet")
 REFERENCED = ("referenced_posts", "referenced_tweets")
 EDIT_HISTORY = ("edit_history_post_ids", "edit_history_tweet_ids")
-METRICS = (
-    ("like_count",),
-    ("repost_count", "retweet_count"),
-    ("reply_count",),
-    ("quote_count",),
-    ("bookmark_count",),
-    ("impression_count",),
-)
-ID = re.compile(r"[0-9]{1,19}")
+REPOSTS = ("repost_count", "retweet_count")
+NUMBER = re.compile(r"-?[0-9]{1,19}")
+ID_DIGITS = 19
 INT64_MAX = 2**63 - 1
 # Ids hold their time since 2010-11-04: milliseconds since this epoch, above 22 bits of machine and sequence.
 SNOWFLAKE_EPOCH_MS = 1288834974657
@@ -79,64 +70,6 @@ class Rules:
     include_retweets: bool = False
     days: frozenset[date] = frozenset()  # --from-raw with a date: other days are left out; empty: all days
     newest: int | None = None  # --latest, --limit
-
-
-@dataclass
-class Reject:
-    """One line of rejected.jsonl."""
-
-    day: date | None
-    reason: str
-    post: JsonObject
-
-
-@dataclass
-class Batch:
-    """All rows of one landing, and where every post that isn't a row went: the counts add up to `posts_in`."""
-
-    rows: list[Row] = field(default_factory=list)
-    rejects: list[Reject] = field(default_factory=list)
-    posts_in: int = 0
-    left_out: Counter[str] = field(default_factory=Counter)
-
-
-def collect(pages: Iterable[Page], rules: Rules) -> Batch:
-    """Read all pages into rows, ordered by time and id, so that the order of pages doesn't matter."""
-    batch = Batch()
-    by_id: dict[str, Row] = {}
-    chains: dict[str, str] = {}  # id -> the first id of its edit history, which stands for all its versions
-    for page in pages:
-        collected_at = collected_at_of(page)
-        for post in page.posts:
-            batch.posts_in += 1
-            try:
-                row = row_of(post, page, collected_at)
-            except RowError as error:
-                batch.rejects.append(Reject(day_of_post(post), str(error), post))
-                continue
-            reason = reason_to_leave_out(row, rules)
-            if reason:
-                batch.left_out[reason] += 1
-                continue
-            post_id, history = row[0], row[EDIT_HISTORY_IDS]
-            batch.left_out["duplicates"] += post_id in by_id
-            by_id[post_id] = row  # the later copy: its metrics are newer
-            if history:  # not every copy has one
-                chains[post_id] = history[0]
-    newest: dict[str, Row] = {}
-    for post_id in sorted(by_id, key=int):
-        chain = chains.get(post_id, post_id)
-        batch.left_out["older_versions"] += chain in newest
-        newest[chain] = by_id[post_id]
-    # Only now, so that a day rebuilt alone holds no version that an edit after midnight has replaced.
-    rows = [row for row in newest.values() if not rules.days or row[CREATED_AT].date() in rules.days]
-    batch.left_out["other_days"] = len(newest) - len(rows)
-    batch.left_out = +batch.left_out  # without the zeros
-    batch.rows = sorted(rows, key=lambda row: (row[CREATED_AT], int(row[0])))
-    if rules.newest is not None and len(batch.rows) > rules.newest:
-        batch.left_out["beyond_limit"] = len(batch.rows) - rules.newest
-        batch.rows = batch.rows[-rules.newest :]
-    return batch
 
 
 def reason_to_leave_out(row: Row, rules: Rules) -> str | None:
@@ -169,7 +102,8 @@ def row_of(post: JsonObject, page: Page, collected_at: datetime | None) -> Row:
     text = text_of(post, note, original)
     history = id_list(either(post, EDIT_HISTORY))
     metrics = post.get("public_metrics")
-    counts = [count_of(metrics, names) for names in METRICS] if isinstance(metrics, dict) else [None] * len(METRICS)
+    if not isinstance(metrics, dict):
+        metrics = {}
     withheld = post.get("withheld")
     return (
         post_id,
@@ -178,7 +112,12 @@ def row_of(post: JsonObject, page: Page, collected_at: datetime | None) -> Row:
         author_id,
         text,
         text_or_none(post.get("lang")),
-        *counts,
+        count_of(metrics.get("like_count"), "like_count"),
+        count_of(either(metrics, REPOSTS), REPOSTS[-1]),
+        count_of(metrics.get("reply_count"), "reply_count"),
+        count_of(metrics.get("quote_count"), "quote_count"),
+        count_of(metrics.get("bookmark_count"), "bookmark_count"),
+        count_of(metrics.get("impression_count"), "impression_count"),
         "replied_to" in references or bool(post.get("in_reply_to_user_id")),
         "retweeted" in references,
         "quoted" in references,
@@ -202,12 +141,19 @@ def either(item: JsonObject, names: tuple[str, ...]) -> Any:
     return None
 
 
+def is_id(value: str) -> bool:
+    """1 to 19 digits of ASCII."""
+    return len(value) <= ID_DIGITS and value.isdecimal() and value.isascii()
+
+
 def id_of(item: JsonObject, name: str, *, required: bool = False) -> str | None:
     """An id as text, all 19 digits: as a float, the last ones would be lost. A whole JSON number is taken as it is."""
     value = item.get(name)
+    if type(value) is str and len(value) <= ID_DIGITS and value.isdecimal() and value.isascii():
+        return value  # as X writes it
     if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
-    if isinstance(value, str) and ID.fullmatch(value):
+        value = str(value) if abs(value) <= 10**ID_DIGITS else ""  # str() refuses thousands of digits
+    if isinstance(value, str) and is_id(value):
         return value
     if value is None and not required:
         return None
@@ -218,7 +164,7 @@ def id_list(value: Any) -> list[str] | None:
     """A list of ids, or None if there is none."""
     if not isinstance(value, list):
         return None
-    return [item for item in map(str, value) if ID.fullmatch(item)]
+    return [item for item in map(str, value) if is_id(item)]
 
 
 def time_of(value: Any, name: str) -> datetime:
@@ -227,25 +173,25 @@ def time_of(value: Any, name: str) -> datetime:
         raise RowError(f"{name} is missing")
     try:
         moment = datetime.fromisoformat(value)
-        if moment.tzinfo is None:
-            raise ValueError("no zone")
-        moment = moment.astimezone(UTC)
+        if moment.tzinfo is not UTC:
+            if moment.tzinfo is None:
+                raise ValueError("no zone")
+            moment = moment.astimezone(UTC)
     except (ValueError, TypeError, OverflowError):
         raise RowError(f"{name} isn't an ISO 8601 time with a zone") from None
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000) if moment.microsecond else moment
 
 
-def count_of(metrics: JsonObject, names: tuple[str, ...]) -> int | None:
+def count_of(value: Any, name: str) -> int | None:
     """One public metric. Numbers as text are accepted; anything else that isn't whole is refused."""
-    value = either(metrics, names)
-    if value is None:
-        return None
-    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,19}", value):
+    if value is None or (type(value) is int and 0 <= value <= INT64_MAX):
+        return value
+    if isinstance(value, str) and NUMBER.fullmatch(value):
         value = int(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or abs(value) > INT64_MAX:
-        raise RowError(f"{names[-1]} isn't a whole number")
+        raise RowError(f"{name} isn't a whole number")
     return value
 
 
@@ -260,7 +206,7 @@ def flag_or_none(value: Any) -> bool | None:
 
 def texts(value: Any) -> list[str]:
     """The texts in a list, each once, in their order."""
-    if not isinstance(value, list):
+    if not value or not isinstance(value, list):
         return []
     return list(dict.fromkeys(item.replace("\0", "\ufffd") for item in value if isinstance(item, str)))
 
@@ -268,7 +214,10 @@ def texts(value: Any) -> list[str]:
 def references_of(post: JsonObject) -> dict[str, str]:
     """Kind of reference (retweeted, replied_to, quoted) -> id. New kinds are passed over."""
     found: dict[str, str] = {}
-    for reference in objects(either(post, REFERENCED)):
+    references = either(post, REFERENCED)
+    if not references:
+        return found
+    for reference in objects(references):
         kind = reference.get("type")
         if kind == "reposted":
             kind = "retweeted"
@@ -320,10 +269,11 @@ def entity_lists(entities: Any) -> tuple[list[str] | None, list[str] | None, lis
     """(hashtags, mentions, links), each value once; all None when the API gave no entities."""
     if not isinstance(entities, dict):
         return None, None, None
+    hashtags, mentions, urls = entities.get("hashtags"), entities.get("mentions"), entities.get("urls")
     return (
-        texts([tag.get("tag") for tag in objects(entities.get("hashtags"))]),
-        texts([mention.get("username") for mention in objects(entities.get("mentions"))]),
-        texts([url.get("expanded_url") or url.get("url") for url in objects(entities.get("urls"))]),
+        texts([tag.get("tag") for tag in objects(hashtags)]) if hashtags else [],
+        texts([mention.get("username") for mention in objects(mentions)]) if mentions else [],
+        texts([url.get("expanded_url") or url.get("url") for url in objects(urls)]) if urls else [],
     )
 
 
