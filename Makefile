@@ -56,12 +56,16 @@ test-roles: setup-hosts ## Molecule: every role and the whole site on real syste
 test-faults: setup ## Every fault x phase x kill against the script; writes docs/reliability.md
 	$(BIN)/python -m tests.faults
 
+bench: setup .cache/twarc-venv/.synced ## Measure the script against its peers and write docs/benchmarks.md (10 minutes)
+	$(BIN)/python -m benchmarks
+
 lock: $(UV) ## Update uv.lock and the hash-locked requirements that hosts install
 	$(UV) lock --upgrade
 	$(MAKE) export
 
 export: $(UV) ## Write the hosts' requirements from uv.lock
 	$(UV) export -q --no-default-groups --no-header -o scripts/requirements.txt
+	$(UV) pip compile -q --generate-hashes --universal --no-header --no-annotate --python-version 3.11 benchmarks/twarc.in -o benchmarks/twarc.txt
 	$(UV) export -q --only-group airflow --no-header -o roles/airflow/files/requirements.txt
 	echo "uv==$(UV_VERSION)" | $(UV) pip compile -q --generate-hashes --no-header --universal --python-version 3.11 - > roles/python/files/uv.txt
 
@@ -83,4 +87,9 @@ $(UV): roles/python/files/uv.txt
 
 .cache/airflow-venv/.synced: $(UV) pyproject.toml uv.lock
 	UV_PROJECT_ENVIRONMENT=.cache/airflow-venv $(UV) sync -q --locked --only-group airflow --only-group airflow-test
+	@touch $@
+
+.cache/twarc-venv/.synced: $(UV) benchmarks/twarc.txt
+	$(UV) venv -q --clear --python $(BIN)/python .cache/twarc-venv
+	VIRTUAL_ENV=.cache/twarc-venv $(UV) pip sync -q --require-hashes --compile-bytecode benchmarks/twarc.txt
 	@touch $@

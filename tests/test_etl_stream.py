@@ -22,6 +22,11 @@ from tweetlake.transform import Rules
 
 from tests.etl import collect, run_etl
 from tests.test_etl_hostile import KEYS, PROFILE, VALUES, good_post
+from tests.x_api.pages import render
+from tests.x_api.parameters import MEDIA_FIELDS, USER_FIELDS, Selection
+from tests.x_api.posts import build
+from tests.x_api.vocabulary import TWEET_EXPANSIONS, TWEET_FIELDS
+from tests.x_api.world import account_named, day_stubs
 
 DAY = date(2026, 3, 1)
 MIDNIGHT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -210,6 +215,16 @@ def test_quick_reading_gives_the_same_rows(page: dict[str, Any]) -> None:
     ],
 )
 def test_quick_reading_of_broken_lines(line: bytes) -> None:
+    slow_and_quick(line)
+
+
+@pytest.mark.parametrize("post", [False, True], ids=["tweet vocabulary", "post vocabulary"])
+def test_quick_reading_knows_every_key_that_rows_need(post: bool) -> None:
+    """A new column whose key decode.py lacks fails here: these pages have every field of the API."""
+    every = Selection(post, *map(frozenset, (TWEET_FIELDS, TWEET_EXPANSIONS, USER_FIELDS, MEDIA_FIELDS)))
+    posts = [build(stub) for stub in day_stubs(account_named("nasa"), DAY)]
+    line = json.dumps(render(posts, every)).encode()
+    assert needed_of(line) is not None
     slow_and_quick(line)
 
 

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from .transform import Rules
 
-BATCH_ROWS = 1000  # what is read at least to get a row back
+BATCH_ROWS = 250  # what is read at least to get a row back
 CHUNK_ROWS = 10_000  # what is handed out at once: about 10 MB
 BATCHES_AT_HAND = 2 * CHUNK_ROWS // BATCH_ROWS
 DAY_MS = 86_400_000
