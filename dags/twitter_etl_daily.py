@@ -10,10 +10,14 @@ complete day.
 **Another account or a search:** fill in `account` or `query`. Such a run lands under `manual/` in the destination, with
 `source=NAME` in its path, so that it never replaces a day of the regular source.
 **The newest N posts:** fill in `latest`.
+**Many days:** `airflow backfill create --dag-id twitter_etl_daily --from-date D --to-date E`; E itself is left out,
+because a run stands at its time of day and the date means midnight.
+**No more than so many USD:** fill in `max_cost`; otherwise the inventory's limit holds, if it has one.
 
 **When it fails:** the last lines of the log say what happened, what was kept and what to do. An X or bucket that
 doesn't answer and a used-up rate limit are retried with growing pauses; wrong settings, refused credentials, spent
-credits and bad data fail at once, because another try would only fail (or cost) again.
+credits or budget and bad data fail at once, because another try would only fail (or cost) again. A run that its budget
+has ended goes on from there when the same day is run again.
 
 What runs is set in the inventory (`twitter_etl_*`), which Ansible writes to `/etc/twitter-etl/settings.json`.
 """
@@ -35,7 +39,7 @@ HOPELESS = {
     3: "X refused the credentials",
     4: "X credits or the spending cap are used up",
     8: "the data is bad: too many rejects, or X knows no such account or doesn't show it",
-    9: "the budget would be exceeded",
+    9: "the next request could exceed --max-cost or the budget of the month",
 }
 
 # Whatever a person types reaches the script as one argument: through the environment, never through this text.
@@ -43,6 +47,7 @@ COMMAND = """
 exec "$PYTHON" "$SCRIPT" --env-file="$ENV_FILE" --to="$TO" \
     ${ACCOUNT:+--account="$ACCOUNT"} ${QUERY:+--query="$QUERY"} ${NAME:+--name="$NAME"} \
     ${DATE:+--date="$DATE"} ${LATEST:+--latest="$LATEST"} \
+    ${MAX_COST:+--max-cost="$MAX_COST"} \
     ${REPLIES:+--include-replies} ${RETWEETS:+--include-retweets} ${ARCHIVE:+--archive}
 """
 
@@ -62,6 +67,7 @@ ENVIRONMENT = {
     "DATE": "{{ '' if params.latest else params.date or (data_interval_start if data_interval_start is defined"
     " else dag_run.run_after - macros.timedelta(days=1)) | ds }}",
     "LATEST": "{{ params.latest or '' }}",
+    "MAX_COST": "{{ settings.max_cost_usd if params.max_cost is none else params.max_cost }}",
     "REPLIES": "1" if SETTINGS["include_replies"] else "",
     "RETWEETS": "1" if SETTINGS["include_retweets"] else "",
     "ARCHIVE": "1" if SETTINGS["archive"] else "",
@@ -102,6 +108,13 @@ PARAMS = {
         minimum=1,
         maximum=3200,
         description="The newest N posts instead of a whole day.",
+    ),
+    "max_cost": Param(
+        None,
+        type=["null", "number"],
+        minimum=0,
+        maximum=100_000,
+        description="The run ends before it costs more than this, in USD.",
     ),
 }
 

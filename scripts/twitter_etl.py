@@ -52,12 +52,15 @@ def main(argv: list[str] | None = None) -> int:
     try:
         settings = read_settings(argv)
         formatter.secrets = secrets_in(os.environ)  # again: --env-file may have brought more
-        destination = open_destination(settings.to)
-        destination.check()  # before a post is paid for
-        if settings.from_raw:
-            run_from_raw(settings, settings.from_raw, destination, summary)
+        if settings.plan:
+            say_plan(settings, summary)
         else:
-            run_from_x(settings, destination, spend, summary)
+            destination = open_destination(settings.to)
+            destination.check()  # before a post is paid for
+            if settings.from_raw:
+                run_from_raw(settings, settings.from_raw, destination, summary)
+            else:
+                run_from_x(settings, destination, spend, summary)
         summary |= {"status": "ok", "exit_code": 0}
     except KeyboardInterrupt as stopped:
         fail(summary, stopped_error(stopped))
@@ -72,20 +75,33 @@ def main(argv: list[str] | None = None) -> int:
     return int(summary["exit_code"])
 
 
+def say_plan(settings: Settings, summary: Summary) -> None:
+    """What it would cost at worst: for people on standard error, for programs in the summary. Asks nobody."""
+    from tweetlake.plan import plan_of, text_of
+
+    summary["plan"] = plan_of(settings)
+    print(text_of(summary["plan"]), file=sys.stderr)
+
+
 def run_from_x(settings: Settings, destination: Destination, spend: Spend, summary: Summary) -> None:
     """Each day by itself, extracted and landed, so that a failure later on takes nothing back."""
+    from tweetlake.budget import Budget, Ledger, utc_now
     from tweetlake.client import XClient
-    from tweetlake.extract import extract, query_of, spool_of, window_of
+    from tweetlake.endpoints import post_usd_of, query_of, window_of
+    from tweetlake.extract import extract, spool_of
 
     days: list[date | None] = list(settings.days) or [None]
     query_of(settings)
     for day in days:  # what X can't give is said before anything is paid
         window_of(settings, day, datetime.now(UTC))
     client = XClient(settings, spend, deadline=time.monotonic() + settings.deadline_seconds)
+    spend.post_usd = post_usd_of(settings)
+    ledger = Ledger(settings.state_dir)
+    budget = Budget(ledger, spend, settings.max_cost_usd, settings.monthly_budget_usd, client.posts_this_month)
     for day in days:
         spool = spool_of(settings, day)
         try:
-            drain = extract(settings, day, client, spool, spend)
+            drain = extract(settings, day, client, spool, budget)
             counts = RawCounts()
             pages = read_pages(str(spool.path), counts)
             land(settings, destination, pages, counts, summary, day=day, drain=drain, raw_file=spool.path)
@@ -96,6 +112,7 @@ def run_from_x(settings: Settings, destination: Destination, spend: Spend, summa
             raise error from None
         finally:
             spool.close()
+    summary["spent_this_month_usd"] = ledger.spent(utc_now())[0]
 
 
 def run_from_raw(settings: Settings, path: str, destination: Destination, summary: Summary) -> None:

@@ -42,6 +42,7 @@ SETTINGS = {
     "include_replies": False,
     "include_retweets": False,
     "archive": False,
+    "max_cost_usd": "",
     "schedule": "30 1 * * *",
     "start_date": "2026-03-01",
     "catchup": False,
@@ -183,6 +184,35 @@ def test_account_and_query_together_are_left_to_the_script_to_refuse(project):
     assert {"--account=esa", "--query=moon"} <= set(arguments)
 
 
+@pytest.mark.parametrize(
+    ("setting", "typed", "option"),
+    [("", None, []), ("0.5", None, ["--max-cost=0.5"]), ("0.5", 3, ["--max-cost=3"]), ("", 0, ["--max-cost=0"])],
+)
+def test_a_limit_in_dollars_reaches_the_script(tmp_path, monkeypatch, setting, typed, option):
+    monkeypatch.setenv("TWITTER_ETL_SETTINGS", "set by Project")
+    arguments = Project(tmp_path, max_cost_usd=setting).run(max_cost=typed)
+    assert [argument for argument in arguments if argument.startswith("--max-cost")] == option
+
+
+def test_a_spent_budget_says_so_in_the_ui(project):
+    project.exits_with(9)
+    with pytest.raises(AirflowFailException, match=r"budget of the month \(exit code 9\)"):
+        project.run()
+
+
+def test_the_documentation_in_the_ui_says_that_a_backfill_leaves_its_last_date_out(project):
+    from airflow.models.backfill import _get_info_list  # how `airflow backfill create` lists its runs
+
+    days = _get_info_list(
+        dag=DagSerialization.from_dict(DagSerialization.to_dict(project.dag)),
+        from_date=datetime(2026, 3, 1, tzinfo=UTC),
+        to_date=datetime(2026, 3, 4, tzinfo=UTC),
+        reverse=False,
+    )
+    assert [str(info.data_interval.start.date()) for info in days] == ["2026-03-01", "2026-03-02", "2026-03-03"]
+    assert "E itself is left out" in project.dag.doc_md
+
+
 def test_settings_reach_the_script(tmp_path, monkeypatch):
     monkeypatch.setenv("TWITTER_ETL_SETTINGS", "set by Project")
     flags = {"include_replies": True, "include_retweets": True, "archive": True}
@@ -209,8 +239,8 @@ def test_settings_reach_the_script(tmp_path, monkeypatch):
 def test_what_a_person_types_is_one_argument_and_runs_nothing(project, tmp_path, hostile):
     marker = tmp_path / "ran"
     text = hostile.format(marker=marker)
-    for param in ("account", "query", "name", "date", "latest"):
-        assert f"--{param}={text}" in project.run(**{param: text})
+    for param in ("account", "query", "name", "date", "latest", "max_cost"):
+        assert f"--{param.replace('_', '-')}={text}" in project.run(**{param: text})
         assert len(project.run(**{param: text})) <= 5
     assert not marker.exists()
 
@@ -236,6 +266,8 @@ def test_a_megabyte_is_refused_by_the_kernel_and_runs_nothing(project, tmp_path)
         ("date", "2026-02-30"),
         ("date", "2026-03-01\n"),
         ("latest", 0),
+        ("max_cost", -1),
+        ("max_cost", "2; id"),
         ("latest", "5; id"),
     ],
 )

@@ -26,12 +26,17 @@ OAUTH1 = {
 }
 
 
+OAUTH2 = {"twitter_etl_oauth2_client_id": "id", "twitter_etl_oauth2_refresh_token": "first"}
+
+
 SOURCE = "twitter_etl_account, twitter_etl_query"
 CREDENTIALS = "Credentials of X"
 # Inventories, and what the preflight has to say about each: the beginning of a complaint, and a part of its advice.
 CASES: dict[str, tuple[dict, list[tuple[str, str]]]] = {
     "bearer": (GOOD, []),
     "oauth1": (GOOD | OAUTH1 | {"twitter_etl_bearer_token": ""}, []),
+    "oauth2": (GOOD | OAUTH2 | {"twitter_etl_bearer_token": "", "twitter_etl_app_owner": "nasa"}, []),
+    "amounts": (GOOD | {"twitter_etl_max_cost_usd": 2, "twitter_etl_monthly_budget_usd": "0.50"}, []),
     "query": (GOOD | {"twitter_etl_account": None, "twitter_etl_query": "moon", "twitter_etl_name": "moon"}, []),
     "leap-day": (GOOD | {"twitter_etl_start_date": "2024-02-29"}, []),
     "yaml-date": (GOOD | {"twitter_etl_start_date": date(2024, 3, 1)}, []),
@@ -52,6 +57,9 @@ CASES: dict[str, tuple[dict, list[tuple[str, str]]]] = {
             "twitter_etl_api_base_url": "api.x.com",
             "twitter_etl_bearer_token": "change-me",
             "twitter_etl_consumer_key": "se\ncret",
+            "twitter_etl_max_cost_usd": "two",
+            "twitter_etl_monthly_budget_usd": -1,
+            "twitter_etl_app_owner": "@me",
             "twitter_etl_environment": {"A-B": "x", "GOOD": "a\nb"},
             "twitter_etl_catchup": "perhaps",
             "twitter_etl_start_date": "2026-02-30",
@@ -70,9 +78,11 @@ CASES: dict[str, tuple[dict, list[tuple[str, str]]]] = {
             ("twitter_etl_aws_region", "Give one like"),
             ("twitter_etl_aws_endpoint_url", "Give https://HOST"),
             ("twitter_etl_api_base_url", "https://api.x.com"),
-            (CREDENTIALS, "Keep the bearer token or the four"),
+            (CREDENTIALS, "Keep one way to sign in"),
             ("twitter_etl_bearer_token", "Put the real value into the vault"),
             ("twitter_etl_consumer_key", "Copy it again"),
+            ("twitter_etl_app_owner", "without the @"),
+            ("twitter_etl_max_cost_usd, twitter_etl_monthly_budget_usd", "like 2 or 0.50"),
             ("twitter_etl_environment", "A-B can't be the name"),
             ("twitter_etl_environment", "the value of GOOD"),
             ("twitter_etl_start_date", "as YYYY-MM-DD"),
@@ -96,6 +106,18 @@ CASES: dict[str, tuple[dict, list[tuple[str, str]]]] = {
     "one-of-four": (
         GOOD | {"twitter_etl_bearer_token": "", "twitter_etl_consumer_key": "k"},
         [(CREDENTIALS, "OAuth 1.0a needs four values; twitter_etl_consumer_secret, twitter_etl_access_token,")],
+    ),
+    "two-ways": (
+        GOOD | OAUTH1 | OAUTH2 | {"twitter_etl_bearer_token": ""},
+        [(CREDENTIALS, "empty the others")],
+    ),
+    "half-oauth2": (
+        GOOD | {"twitter_etl_bearer_token": "", "twitter_etl_oauth2_client_id": "id"},
+        [(CREDENTIALS, "OAuth 2.0 needs twitter_etl_oauth2_client_id and twitter_etl_oauth2_refresh_token")],
+    ),
+    "archive-oauth2": (
+        GOOD | OAUTH2 | {"twitter_etl_bearer_token": "", "twitter_etl_archive": True},
+        [("twitter_etl_archive", "set it to false")],
     ),
     "archive": (
         GOOD | OAUTH1 | {"twitter_etl_bearer_token": "", "twitter_etl_archive": True},

@@ -17,7 +17,16 @@ import requests
 import tenacity
 import tweepy
 
-from .errors import CredentialsError, CreditsError, EtlError, RateLimitedError, UsageError, XUnavailableError
+from .errors import (
+    CredentialsError,
+    CreditsError,
+    EtlError,
+    RateLimitedError,
+    StaleTokenError,
+    UsageError,
+    XUnavailableError,
+)
+from .oauth2 import Tokens
 from .prices import Spend
 from .raw import JsonObject, objects, parse_json
 from .settings import Settings
@@ -29,6 +38,8 @@ ATTEMPTS = 5  # for server errors; 2 for 401 (X had a platform-wide 401 outage o
 MAX_PAUSE_SECONDS = 60.0
 RATE_LIMIT_WAITS = 3  # in a row, for one request
 CONSOLE = "https://console.x.com"
+TOKEN_ROUTE = "/2/oauth2/token"  # noqa: S105 (an address)
+NEVER_SENT = ("the host name isn't known", "connection refused")
 
 
 class TransientError(Exception):
@@ -54,7 +65,14 @@ class XClient(tweepy.Client):  # type: ignore[misc]
             return_type=requests.Response,
         )
         self.base_url = settings.base_url
-        self.signs = credentials.user_context
+        self.signs = credentials.signs
+        self.oauth2 = (credentials.oauth2_client_id or "", credentials.oauth2_client_secret)
+        self.tokens: Tokens | None = None
+        if credentials.user_context and not self.signs:
+            client_id, first = credentials.oauth2_client_id or "", credentials.oauth2_refresh_token or ""
+            self.tokens = Tokens(settings.state_dir, client_id, first, self._exchange)
+        self._refused_token: str | None = None
+        self.maybe_billed = False  # was an answer of the last request lost on its way? X may have billed it
         self.spend = spend
         self.deadline = deadline
         self.timeout_seconds = settings.timeout_seconds
@@ -74,6 +92,7 @@ class XClient(tweepy.Client):  # type: ignore[misc]
         Server errors, resets, hangs and broken bodies are tried again; a rate limit is waited for if the deadline
         allows; all else ends here.
         """
+        self.maybe_billed = False
         for _ in range(RATE_LIMIT_WAITS):
             response = self._answer(method, route, params, json, user_auth)
             if response.status_code == 200:
@@ -121,51 +140,100 @@ class XClient(tweepy.Client):  # type: ignore[misc]
         user_auth: bool,
         retrying: tenacity.Retrying,
     ) -> requests.Response:
-        headers = {"User-Agent": self.user_agent}
         # As `auth`, not as a header: requests would replace a header by what ~/.netrc says.
+        token: str | None = None
         if user_auth:
             auth = tweepy.OAuth1UserHandler(
                 self.consumer_key, self.consumer_secret, self.access_token, self.access_token_secret
             ).apply_auth()
         else:
-            auth = tweepy.OAuth2BearerHandler(self.bearer_token).apply_auth()
+            token = self.tokens.access_token(self._refused_token) if self.tokens else self.bearer_token
+            auth = tweepy.OAuth2BearerHandler(token).apply_auth()
         self.spend.requests += 1
-        try:
-            # A redirect would carry the token elsewhere (and break a signature), so it's an error below.
-            response: requests.Response = self.session.request(
-                method,
-                self.base_url + route,
-                params=params,
-                json=json,
-                headers=headers,
-                auth=auth,
-                timeout=(min(CONNECT_TIMEOUT_SECONDS, self.timeout_seconds), self.timeout_seconds),
-                allow_redirects=False,
-                stream=True,
-            )
-            with response:
-                response._content = self._body(response)
-        except requests.exceptions.SSLError as error:
-            raise XUnavailableError(
-                f"The certificate of {self.base_url} isn't trusted: {type(error).__name__}.",
-                hint="Behind a proxy that inspects TLS, set REQUESTS_CA_BUNDLE to its CA.",
-            ) from None
-        except requests.exceptions.Timeout:
-            raise TransientError(f"no answer within {self.timeout_seconds:g} s") from None
-        except requests.exceptions.RequestException as error:
-            raise TransientError(reason_of(error)) from None
-        except OSError as error:  # of a local file: requests looks for the CA bundle only now
-            raise UsageError(
-                f"X can't be asked: {error}.", hint="Correct REQUESTS_CA_BUNDLE (or SSL_CERT_FILE)."
-            ) from None
+        response = self._transfer(method, route, auth, params=params, json=json)
         status = response.status_code
         attempt = int(retrying.statistics.get("attempt_number", 1))
+        if status == 401 and self.tokens:
+            self._refused_token = token  # the next try gets another one
         if status >= 500 or status == 404 or (status == 401 and attempt < 2):
             # 404: X answers unknown users with 200; for 8 h in 2025-09 every timeline was 404.
             raise TransientError(f"HTTP {status} {response.reason or ''}".rstrip())
         if status == 200 and body_of(response) is None:
+            self.maybe_billed = True
             raise TransientError("the answer isn't JSON")
         return response
+
+    def _transfer(self, method: str, route: str, auth: Any, **content: Any) -> requests.Response:
+        """Send once and read the whole answer, whatever it says. Raises TransientError when none comes."""
+        lost_before, self.maybe_billed = self.maybe_billed, True  # also if a signal ends it here
+        try:
+            # A redirect would carry the token elsewhere (and break a signature), so it's an error later on.
+            response: requests.Response = self.session.request(
+                method,
+                self.base_url + route,
+                headers={"User-Agent": self.user_agent},
+                auth=auth,
+                timeout=(min(CONNECT_TIMEOUT_SECONDS, self.timeout_seconds), self.timeout_seconds),
+                allow_redirects=False,
+                stream=True,
+                **content,
+            )
+            with response:
+                response._content = self._body(response)
+            self.maybe_billed = lost_before
+            return response
+        except requests.exceptions.SSLError as error:
+            self.maybe_billed = lost_before
+            raise XUnavailableError(
+                f"The certificate of {self.base_url} isn't trusted: {type(error).__name__}.",
+                hint="Behind a proxy that inspects TLS, set REQUESTS_CA_BUNDLE to its CA.",
+            ) from None
+        except requests.exceptions.ConnectTimeout:
+            self.maybe_billed = lost_before
+            raise TransientError(f"no connection within {self.timeout_seconds:g} s") from None
+        except requests.exceptions.Timeout:
+            raise TransientError(f"no answer within {self.timeout_seconds:g} s") from None
+        except requests.exceptions.RequestException as error:
+            reason = reason_of(error)
+            self.maybe_billed = lost_before or reason not in NEVER_SENT
+            raise TransientError(reason) from None
+        except OSError as error:  # of a local file: requests looks for the CA bundle only now
+            self.maybe_billed = lost_before
+            raise UsageError(
+                f"X can't be asked: {error}.", hint="Correct REQUESTS_CA_BUNDLE (or SSL_CERT_FILE)."
+            ) from None
+
+    def _exchange(self, form: dict[str, str]) -> tuple[int, JsonObject]:
+        """Send a refresh token. Raises TransientError for what may pass, so that the whole request is tried again."""
+        client_id, secret = self.oauth2
+        if secret:  # a confidential client
+            auth: Any = requests.auth.HTTPBasicAuth(client_id, secret)
+        else:
+            auth, form = (lambda request: request), {**form, "client_id": client_id}
+        response = self._transfer("POST", TOKEN_ROUTE, auth, data=form)
+        if response.status_code >= 500 or response.status_code == 404:
+            raise TransientError(f"HTTP {response.status_code} from {TOKEN_ROUTE}")
+        if response.status_code == 429:
+            raise classify(response)
+        return response.status_code, body_of(response) or {}
+
+    def posts_this_month(self) -> int | None:
+        """What X has counted for the app's project in this calendar month (UTC), of all its programs; None if it
+        doesn't say. usage/tweets has no price, and takes a bearer token only."""
+        if not self.bearer_token:
+            return None
+        today = datetime.now(UTC).date()
+        parameters = {"days": today.day, "usage.fields": "daily_project_usage"}
+        try:
+            auth = tweepy.OAuth2BearerHandler(self.bearer_token).apply_auth()
+            self.spend.requests += 1
+            response = self._transfer("GET", "/2/usage/tweets", auth, params=parameters)
+            body = body_of(response) if response.status_code == 200 else None
+            daily = (body or {})["data"]["daily_project_usage"]["usage"]
+            return sum(int(entry["usage"]) for entry in daily if str(entry["date"]).startswith(f"{today:%Y-%m}"))
+        except (TransientError, XUnavailableError, KeyError, TypeError, ValueError):
+            log.warning("X doesn't say how many posts were read this month: the budget goes by the ledger alone.")
+            return None
 
     def _body(self, response: requests.Response) -> bytes:
         """The whole body. requests' timeout is per read, so a server that drips would hold us without this."""
@@ -247,9 +315,21 @@ def classify(response: requests.Response) -> EtlError:
         return CredentialsError(f"X forbids this request ({said}).", hint=f"Check the app's access at {CONSOLE}.")
     if status == 429:
         return rate_limited(response, said)
+    if status == 400 and any("token" in name for name in refused_parameters(body)):
+        return StaleTokenError(f"X doesn't know the token of the next page any more ({said}).")
     if status == 400:
         return UsageError(f"X doesn't understand the request ({said}).", hint="Correct the query or the dates.")
     return XUnavailableError(f"X answered unexpectedly ({said}).", hint="Check X_API_BASE_URL; then run it again.")
+
+
+def refused_parameters(body: JsonObject) -> list[str]:
+    """The names of the parameters that a 400 complains about."""
+    return [
+        str(name)
+        for error in objects(body.get("errors"))
+        if isinstance(parameters := error.get("parameters"), dict)
+        for name in parameters
+    ]
 
 
 def rate_limited(response: requests.Response, said: str) -> RateLimitedError:

@@ -18,7 +18,7 @@ EXIT_CODES: tuple[tuple[int, str], ...] = (
     (6, "X is unavailable: server errors, hangs or broken answers, after retries"),
     (7, "the bucket or folder is unavailable"),
     (8, "bad data: too many rejected rows, an answer of errors only, nothing readable"),
-    (9, "reserved: refused by a budget"),
+    (9, "budget: --max-cost or the budget of the month doesn't allow the next request"),
 )
 
 
@@ -62,6 +62,10 @@ def temporary_files() -> Iterator[None]:
         raise disk_error(place, error) from None
 
 
+class StaleTokenError(UsageError):
+    """X doesn't know the token of the next page any more ("may expire after some time", fundamentals/pagination)."""
+
+
 class CredentialsError(EtlError):
     """X doesn't accept who we say we are."""
 
@@ -72,6 +76,12 @@ class CreditsError(EtlError):
     """X wants money first, or a cap is reached. Never retried."""
 
     exit_code = 4
+
+
+class BudgetError(EtlError):
+    """The next request could cost more than the user allows, so it isn't sent."""
+
+    exit_code = 9
 
 
 class RateLimitedError(EtlError):
@@ -103,7 +113,7 @@ class BadDataError(EtlError):
 
 
 class Stopped(KeyboardInterrupt):
-    """Raised where a signal hits. Not an Exception: botocore and others take those for failures and try again."""
+    """Raised where a signal hits. Not an Exception: botocore would try again, pandera would blame the data."""
 
     def __init__(self, signal_number: int) -> None:
         super().__init__()

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import logging
-import os
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
-from pathlib import Path
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from .errors import BadDataError, UsageError, XUnavailableError
-from .prices import Spend
+from .accounts import forget, known_account, remember
+from .budget import Budget
+from .cells import iso
+from .endpoints import (
+    ARCHIVE,
+    TIMELINE,
+    TIMELINE_BEGIN,
+    Endpoint,
+    depth_of,
+    endpoint_of,
+    expansions_of,
+    post_usd_of,
+    query_of,
+    window_of,
+    worst_post_usd,
+)
+from .errors import BadDataError, EtlError, StaleTokenError, UsageError, XUnavailableError
+from .prices import PRICE_USD, Spend
 from .progress import Progress
 from .raw import OWN_KEY, JsonObject, Page, error_kind, moment_of, objects, page_of, parse_json
 from .settings import Settings
 from .spool import Spool
-from .transform import RowError, references_of
 
 if TYPE_CHECKING:
     from .client import XClient
@@ -41,32 +52,10 @@ TWEET_FIELDS = [
     "referenced_tweets",
     "withheld",
 ]
-TIMELINE_DEPTH = 3200  # posts; "Volume limits" of x-api/posts/timelines
-TIMELINE_DEPTH_WITHOUT_REPLIES = 800  # the same page: with exclude=replies
-TIMELINE_BEGIN = datetime(2010, 11, 6, tzinfo=UTC)  # of start_time on timelines
-RECENT_SEARCH = timedelta(days=7)
-ARCHIVE_BEGIN = datetime(2006, 3, 26, tzinfo=UTC)  # without start_time, search/all gives 30 days only
 ARCHIVE_PAUSE_SECONDS = 1.0  # search/all takes one request a second
-SETTLED = timedelta(seconds=15)  # end_time must be at least 10 s in the past
-UNPROVEN = timedelta(days=2)  # a window that begins earlier than this may lie below the timeline's depth
+POSTS_PER_HOUR = 100  # X lets an account post 2,400 times a day, in half-hourly portions (help.x.com, "X limits")
+PROOF_POSTS = 5  # the smallest page of a timeline
 EMPTY_PAGES_IN_A_ROW = 20
-USER_ID_KEPT = timedelta(days=30)  # then looked up again, in case the account has another name now
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """One way to ask. Sizes are posts per page."""
-
-    name: str
-    min_results: int
-    max_results: int
-    token_name: str
-    query_characters: int = 0
-
-
-TIMELINE = Endpoint("timeline", 5, 100, "pagination_token")
-RECENT = Endpoint("recent search", 10, 100, "next_token", 512)
-ARCHIVE = Endpoint("full-archive search", 10, 500, "next_token", 1024)
 
 
 @dataclass
@@ -86,66 +75,12 @@ class Drain:
         """For the manifest."""
         return {
             "query": self.query,
-            "window": {"start": iso_seconds(self.start), "end": iso_seconds(self.end)},
+            "window": {"start": iso(self.start), "end": iso(self.end)},
             "complete": self.complete,
             "pages": self.pages,
             "pages_resumed": self.pages_resumed,
             **self.spend.as_dict(),
         }
-
-
-def endpoint_of(settings: Settings) -> Endpoint:
-    if settings.archive:
-        return ARCHIVE
-    return TIMELINE if settings.account else RECENT
-
-
-def query_of(settings: Settings) -> str | None:
-    """The search with its `-is:` operators; None for a timeline. Raises UsageError when it's longer than X takes."""
-    endpoint = endpoint_of(settings)
-    if endpoint is TIMELINE:
-        return None
-    query = settings.query or f"from:{settings.account}"
-    left_out = ["-is:reply"] * (not settings.include_replies) + ["-is:retweet"] * (not settings.include_retweets)
-    if left_out:
-        query = " ".join([f"({query})" if " OR " in query else query, *left_out])
-    if len(query) > endpoint.query_characters:
-        raise UsageError(
-            f"The query has {len(query)} characters with its operators; {endpoint.name} takes "
-            f"{endpoint.query_characters}.",
-            hint="Shorten it, or split it into two runs with a --name each.",
-        )
-    return query
-
-
-def window_of(settings: Settings, day: date | None, now: datetime) -> tuple[datetime | None, datetime | None]:
-    """The time [start, end) to ask for; (None, None) for the latest. Raises UsageError for what X can't give."""
-    endpoint = endpoint_of(settings)
-    depth = depth_of(settings)
-    if day is None:
-        if endpoint is TIMELINE and settings.latest and settings.latest > depth:
-            raise UsageError(
-                f"--latest {settings.latest}: a timeline gives the newest {depth} posts only.",
-                hint="Use --archive for more, or --include-replies (3,200).",
-            )
-        return (ARCHIVE_BEGIN if endpoint is ARCHIVE else None), None
-    start = datetime.combine(day, time(), UTC)
-    end = min(start + timedelta(days=1), now.replace(microsecond=0) - SETTLED)
-    if end <= start:
-        raise UsageError(f"{day} has only just begun (UTC).", hint="Run it again in a minute.")
-    if endpoint is RECENT and start < now - RECENT_SEARCH:
-        raise UsageError(
-            f"Recent search gives the last 7 days; {day} begins before that.",
-            hint="Use --archive (full-archive search, bearer token only, same price).",
-        )
-    if endpoint is TIMELINE and start < TIMELINE_BEGIN:
-        raise UsageError(f"Timelines begin on {TIMELINE_BEGIN:%Y-%m-%d}.", hint="Use --archive for earlier days.")
-    return start, end
-
-
-def depth_of(settings: Settings) -> int:
-    """How many posts back a timeline goes."""
-    return TIMELINE_DEPTH if settings.include_replies else TIMELINE_DEPTH_WITHOUT_REPLIES
 
 
 def spool_of(settings: Settings, day: date | None) -> Spool:
@@ -164,76 +99,127 @@ def spool_of(settings: Settings, day: date | None) -> Spool:
     return Spool(settings.state_dir / "spool", f"{settings.source_label}-{day or settings.run_day}", identity)
 
 
-def extract(settings: Settings, day: date | None, client: XClient, spool: Spool, run: Spend) -> Drain:
+def extract(settings: Settings, day: date | None, client: XClient, spool: Spool, budget: Budget) -> Drain:
     """Fill the (opened) spool with all pages of the window. Pages of an earlier run are not asked for again.
 
-    `run` counts what this run asked; the result's spend counts all pages. Raises EtlError; the spool keeps what came.
+    `budget.run` counts what this run asked; the result's spend counts all pages. Raises EtlError; the spool keeps what
+    came.
     """
     now = datetime.now(UTC).replace(microsecond=0)
     start, end = window_of(settings, day, now)
     resumed = spool.open()
-    if resumed and is_whole(day, end) and not is_whole(day, moment_of(resumed[0].own.get("end"))):
-        log.info("The pages in %s are of a time when the day wasn't over: it is asked for again.", spool.path)
-        spool.restart()
-        resumed = []
-    query = query_of(settings)
-    drain = Drain(start, end, collected_at=now, query=query)
     proven = any(page.own.get("depth_proven") for page in resumed)
     resumed = [page for page in resumed if not page.own.get("depth_proven")]
     account: JsonObject | None = {"id": None, "username": settings.account} if settings.account else None
+    drain = Drain(start, end, collected_at=now, query=query_of(settings))
     if resumed:
-        log.info("Going on after %d pages in %s.", len(resumed), spool.path)
-        own = resumed[0].own
-        account = own.get("account", account)
-        drain.start, drain.end = moment_of(own.get("start")), moment_of(own.get("end"))
+        account = resumed[0].own.get("account", account)
+        drain.start, drain.end = moment_of(resumed[0].own.get("start")), moment_of(resumed[-1].own.get("end"))
         drain.collected_at = moment_of(resumed[0].collected_at) or now
+        drain.spend.users_billed = int(resumed[-1].own.get("users_billed") or 0)
     elif account and endpoint_of(settings) is TIMELINE:
-        account = look_up(client, settings, run, drain.spend)
+        account = look_up(client, settings, spool, budget, drain)
+    budget.run.post_usd = drain.spend.post_usd = post_usd_of(settings, (account or {}).get("id"))
 
     label = f"{settings.source_label} {day or 'latest'}"
-    pager = Pager(settings, label)
+    pager = Pager(settings, label, drain.start, drain.end)
+    posts = 0
     with Progress(label, drain.spend) as progress:
         for page in resumed:
+            if (page_end := moment_of(page.own.get("end"))) != pager.end:  # see below: the day had got longer
+                posts += pager.posts
+                pager = Pager(settings, label, moment_of(page.own.get("start")), page_end)
             pager.take(page)
             count(page, drain.spend)
             drain.spend.requests += 1
             progress.page(len(page.posts), pager.oldest_of(page))
         drain.pages = drain.pages_resumed = len(resumed)
-        while pager.more:
-            if drain.pages and settings.archive:
-                client.sleep(ARCHIVE_PAUSE_SECONDS)
-            before = run.requests
-            document = ask(client, settings, account, query, drain, pager)
-            drain.spend.requests += run.requests - before
-            page = page_of(document)
-            refuse_errors_only(page, settings)
-            refuse_no_answer(page, pager.label)
-            pager.take(page)
-            document[OWN_KEY] = {
-                "collected_at": iso_seconds(drain.collected_at),
-                "account": account,
-                "query": query,
-                "start": iso_seconds(drain.start),
-                "end": iso_seconds(drain.end),
-            }
-            spool.append(document)
-            count(page, drain.spend)
-            count(page, run)
-            drain.pages += 1
-            progress.page(len(page.posts), pager.oldest_of(page))
-    drain.complete = not pager.cut and is_whole(day, drain.end)
+        if resumed:
+            log.info("Going on after %d pages in %s.", len(resumed), spool.path)
+            settle_earlier(budget, spool, resumed)
+        while True:
+            while pager.more:
+                if (new := next_page(client, settings, account, spool, budget, drain, pager)) is not None:
+                    progress.page(len(new.posts), pager.oldest_of(new))
+            drain.complete = drain.complete and not pager.cut
+            posts += pager.posts
+            if not (is_whole(day, end) and not is_whole(day, drain.end)):
+                break
+            # The pages of an earlier run end in the middle of the day: only what came after them is asked for.
+            log.info("%s was asked for until %s; now the rest of it.", day, iso(drain.end))
+            pager = Pager(settings, label, drain.end, end)
+            drain.end, proven = end, False
     if not is_whole(day, drain.end):
+        drain.complete = False
         log.warning("%s isn't over (or settled): its posts after %s are missing. Run it again then.", day, drain.end)
     if not proven and account and endpoint_of(settings) is TIMELINE and drain.start and not pager.cut:
         try:
-            prove_depth(client, settings, account, drain, pager.posts, run)
+            prove_depth(client, settings, account, drain, posts, spool, budget)
             # An empty page that carries the proof: a retry of the upload needs X no more.
             spool.append({"data": [], "meta": {"result_count": 0}, OWN_KEY: {"depth_proven": True}})
         except UsageError:
-            if not pager.posts:
+            if not posts:
                 spool.remove()  # nothing was paid for: nothing to keep
             raise
     return drain
+
+
+def next_page(
+    client: XClient,
+    settings: Settings,
+    account: JsonObject | None,
+    spool: Spool,
+    budget: Budget,
+    drain: Drain,
+    pager: Pager,
+) -> Page | None:
+    """One more page, kept and paid for; None when X knew its token no more, and the pager goes on in another way."""
+    worst_usd = worst_post_usd(settings, budget.run.post_usd)
+    key = f"{spool.path.stem}#{drain.pages}"
+    size = budget.posts_within(key, pager.page_size(), pager.endpoint.min_results, worst_usd)
+    if drain.pages and settings.archive:
+        client.sleep(ARCHIVE_PAUSE_SECONDS)
+    budget.reserve(key, size * worst_usd, size)
+    before = budget.run.requests
+    try:
+        document = ask(client, settings, account, drain.query, pager, size)
+        page = page_of(document)
+        refuse_errors_only(page, settings)
+        refuse_no_answer(page, pager.label)
+    except EtlError as error:
+        if not client.maybe_billed:
+            budget.settle(key, 0)
+        if isinstance(error, StaleTokenError) and pager.token:
+            pager.go_on_by_id()
+            return None
+        raise
+    finally:
+        drain.spend.requests += budget.run.requests - before
+    until_id = pager.until_id
+    pager.take(page)
+    document[OWN_KEY] = {
+        "collected_at": iso(drain.collected_at),
+        "account": account,
+        "query": drain.query,
+        "start": iso(pager.start),
+        "end": iso(pager.end),
+        "users_billed": drain.spend.users_billed,
+        **({"until_id": until_id} if until_id else {}),
+    }
+    spool.append(document)
+    count(page, drain.spend)
+    budget.settle(key, count(page, budget.run), len(page.posts))
+    drain.pages += 1
+    return page
+
+
+def settle_earlier(budget: Budget, spool: Spool, pages: list[Page]) -> None:
+    """A run killed between the spool and the ledger has left its worst case there: put the real cost in its place."""
+    for key in budget.ledger.pending(f"{spool.path.stem}#"):
+        number = key.rpartition("#")[2]
+        if number.isdecimal() and int(number) < len(pages):
+            page = pages[int(number)]
+            budget.settle(key, count(page, Spend(post_usd=budget.run.post_usd)), len(page.posts))
 
 
 def is_whole(day: date | None, end: datetime | None) -> bool:
@@ -242,23 +228,29 @@ def is_whole(day: date | None, end: datetime | None) -> bool:
 
 
 class Pager:
-    """Where the paging is: when to stop, what to ask next, and that it moves at all."""
+    """Where the paging of [start, end) is: when to stop, what to ask next, and that it moves at all."""
 
-    def __init__(self, settings: Settings, label: str) -> None:
-        self.settings = settings
+    def __init__(self, settings: Settings, label: str, start: datetime | None, end: datetime | None) -> None:
+        self.endpoint: Endpoint = endpoint_of(settings)
         self.label = label
+        self.start = start
+        self.end = end
         self.newest = min((n for n in (settings.latest, settings.limit) if n), default=None)
         self.more = True
         self.cut = False
         self.token: str | None = None
+        self.until_id: str | None = None  # instead of `end`, when a token was void
         self.posts = 0
-        self._kept: set[str] = set()
+        self._oldest_id: int | None = None
         self._tokens: set[str] = set()
         self._pages: set[tuple[str, ...]] = set()
         self._empty_pages = 0
 
     def take(self, page: Page) -> None:
-        """Note a page. Raises BadDataError when a token or a page comes twice: X would be asked (and paid) forever."""
+        """Note a page. Raises BadDataError when a token or a page comes twice: X would be asked (and paid) forever.
+
+        All posts of a page count for --limit and --latest: X has left out what isn't wanted, and bills the rest.
+        """
         ids = tuple(str(post.get("id")) for post in page.posts)
         token = page.next_token
         if (ids and ids in self._pages) or (token and token in self._tokens):
@@ -272,49 +264,50 @@ class Pager:
             raise BadDataError(f"{self.label}: {self._empty_pages} empty pages in a row, each with a next_token.")
         self._pages.add(ids)
         self.posts += len(ids)
-        self._kept.update(str(post.get("id")) for post in page.posts if self._wanted(post))
         self.token = token
+        self.until_id = page.own.get("until_id") or self.until_id
+        numbers = [int(text) for text in ids if text.isascii() and text.isdecimal() and len(text) < 30]
+        self._oldest_id = min((n for n in (*numbers, self._oldest_id) if n is not None), default=None)
         if token:
             self._tokens.add(token)
-        enough = self.newest is not None and len(self._kept) >= self.newest
-        self.cut = enough and (bool(token) or len(self._kept) > (self.newest or 0))
+        enough = self.newest is not None and self.posts >= self.newest
+        self.cut = enough and (bool(token) or self.posts > (self.newest or 0))
         self.more = bool(token) and not enough
 
-    def page_size(self, endpoint: Endpoint) -> int:
+    def page_size(self) -> int:
         """As many posts as are still wanted, within what the endpoint takes."""
-        wanted = endpoint.max_results if self.newest is None else self.newest - len(self._kept)
-        return max(endpoint.min_results, min(endpoint.max_results, wanted))
+        wanted = self.endpoint.max_results if self.newest is None else self.newest - self.posts
+        return max(self.endpoint.min_results, min(self.endpoint.max_results, wanted))
+
+    def go_on_by_id(self) -> None:
+        """The token is void: ask for what is older than the oldest post that came. No page is paid for again."""
+        self.token = None
+        self.until_id = str(self._oldest_id) if self._oldest_id is not None else self.until_id
+        log.warning(
+            "%s: X doesn't know the token of the next page any more; going on below post %s.",
+            self.label,
+            self.until_id or "(none came yet)",
+        )
 
     def oldest_of(self, page: Page) -> str | None:
         times = [t for post in page.posts if isinstance(t := post.get("created_at"), str)]
         return min(times, default=None)
 
-    def _wanted(self, post: JsonObject) -> bool:
-        try:
-            kinds = references_of(post)
-        except RowError:
-            return False
-        reply = "replied_to" in kinds or bool(post.get("in_reply_to_user_id"))
-        return (self.settings.include_replies or not reply) and (
-            self.settings.include_retweets or "retweeted" not in kinds
-        )
-
 
 def ask(
-    client: XClient, settings: Settings, account: JsonObject | None, query: str | None, drain: Drain, pager: Pager
+    client: XClient, settings: Settings, account: JsonObject | None, query: str | None, pager: Pager, size: int
 ) -> JsonObject:
-    """One page from X."""
-    endpoint = endpoint_of(settings)
+    """One page of `size` posts from X."""
+    endpoint = pager.endpoint
     parameters: dict[str, Any] = {
         "tweet_fields": TWEET_FIELDS,
-        "max_results": pager.page_size(endpoint),
-        "start_time": drain.start,
-        "end_time": drain.end,
+        "max_results": size,
+        "start_time": pager.start,
+        "end_time": None if pager.until_id else pager.end,
+        "until_id": pager.until_id,
         endpoint.token_name: pager.token,
     }
-    # Authors only for a search: those of a timeline are known, and expanded users may be billed.
-    expansions = ["author_id"] * (settings.account is None) + ["referenced_tweets.id"] * settings.include_retweets
-    if expansions:
+    if expansions := expansions_of(settings):
         parameters["expansions"] = expansions
     if endpoint is TIMELINE:
         return timeline(client, settings, str((account or {})["id"]), parameters)
@@ -337,9 +330,11 @@ def json_of(response: Any) -> JsonObject:
     return document
 
 
-def count(page: Page, spend: Spend) -> None:
-    """Add a page to a bill."""
-    spend.add_page([str(post.get("id")) for post in page.posts], len(page.users), len(page.included))
+def count(page: Page, spend: Spend) -> float:
+    """Add a page to a bill. Returns what it adds at most, in USD."""
+    before = spend.cost_usd_max
+    spend.add_page([str(post.get("id")) for post in page.posts], page.users, page.included)
+    return spend.cost_usd_max - before
 
 
 def refuse_no_answer(page: Page, label: str) -> None:
@@ -369,99 +364,79 @@ def refuse_errors_only(page: Page, settings: Settings, *, found: bool = False) -
         )
 
 
-def prove_depth(client: XClient, settings: Settings, account: JsonObject, drain: Drain, posts: int, run: Spend) -> None:
+def prove_depth(
+    client: XClient, settings: Settings, account: JsonObject, drain: Drain, posts: int, spool: Spool, budget: Budget
+) -> None:
     """Make sure that the window isn't cut by the depth of timelines: below it X answers 200 with no posts.
 
-    Asked only when it's possible: the window begins days ago, or is itself near the depth. One older post is proof
-    (a request of 5 posts); if there is none, an account of fewer posts than the depth is proof as well.
+    Asked only when it's possible: when these posts, and as many as an account may have posted since the window's end,
+    reach the depth. One older post is proof (a request of 5 posts); if there is none, an account of fewer posts than
+    the depth is proof as well.
     """
     depth = depth_of(settings)
-    start = drain.start
-    if start is None or (start > datetime.now(UTC) - UNPROVEN and posts < depth // 2):
+    start, now = drain.start, datetime.now(UTC)
+    hours_since = (now - (drain.end or now)) / timedelta(hours=1)
+    if start is None or posts + POSTS_PER_HOUR * (hours_since + 1) < depth:
         return
-    before = run.requests
+    key, run = f"{spool.path.stem}#proof", budget.run
+    before, before_usd, before_posts = run.requests, run.cost_usd_max, run.posts_billed
+    budget.reserve(key, PROOF_POSTS * run.post_usd + PRICE_USD["user"], PROOF_POSTS)
     user_id = str(account["id"])
-    if start > TIMELINE_BEGIN:
-        older = page_of(
-            timeline(client, settings, user_id, {"max_results": 5, "end_time": start, "tweet_fields": ["id"]})
+    proof: dict[str, Any] = {"max_results": PROOF_POSTS, "end_time": start, "tweet_fields": ["id"]}
+    proven = False
+    try:
+        if start > TIMELINE_BEGIN:
+            older = page_of(timeline(client, settings, user_id, proof))
+            for spend in (run, drain.spend):
+                count(older, spend)
+            proven = bool(older.posts)
+        if not proven:
+            answer = json_of(client.get_user(id=user_id, user_auth=client.signs, user_fields=["public_metrics"]))
+            for spend in (run, drain.spend):
+                spend.users_billed += 1
+            user = answer.get("data")
+            metrics = user.get("public_metrics") if isinstance(user, dict) else None
+            total = metrics.get("tweet_count", metrics.get("post_count")) if isinstance(metrics, dict) else None
+            proven = isinstance(total, int) and total <= depth
+    except EtlError:
+        if not client.maybe_billed:
+            budget.settle(key, run.cost_usd_max - before_usd, run.posts_billed - before_posts)
+        raise
+    finally:
+        drain.spend.requests += run.requests - before
+    budget.settle(key, run.cost_usd_max - before_usd, run.posts_billed - before_posts)
+    if not proven:
+        raise UsageError(
+            f"@{account['username']}, {start:%Y-%m-%d}: X's timelines go back {depth:,} posts, and nothing older than "
+            "this day can be reached, so posts of it may be missing.",
+            hint="Use --archive (full-archive search, bearer token only, same price).",
         )
-        for spend in (run, drain.spend):
-            count(older, spend)
-        if older.posts:
-            drain.spend.requests += run.requests - before
-            return
-    user = json_of(client.get_user(id=user_id, user_auth=client.signs, user_fields=["public_metrics"])).get("data")
-    for spend in (run, drain.spend):
-        spend.users_billed += 1
-    drain.spend.requests += run.requests - before
-    metrics = user.get("public_metrics") if isinstance(user, dict) else None
-    total = metrics.get("tweet_count", metrics.get("post_count")) if isinstance(metrics, dict) else None
-    if isinstance(total, int) and total <= depth:
-        return
-    raise UsageError(
-        f"@{account['username']}, {start:%Y-%m-%d}: X's timelines go back {depth:,} posts, and nothing older than "
-        "this day can be reached, so posts of it may be missing.",
-        hint="Use --archive (full-archive search, bearer token only, same price).",
-    )
 
 
-def look_up(client: XClient, settings: Settings, run: Spend, drain: Spend) -> JsonObject:
-    """{"id", "username"} of the account: from the cache, or from X for 0.010 USD."""
-    known = cached_users(settings.state_dir)
-    entry = known.get(cache_key(settings))
-    fresh_since = iso_seconds(datetime.now(UTC) - USER_ID_KEPT) or ""
-    if isinstance(entry, dict) and entry.get("id") and str(entry.get("seen_at", "")) > fresh_since:
-        return {"id": entry["id"], "username": entry.get("username")}
-    before = run.requests
-    document = json_of(client.get_user(username=settings.account, user_auth=client.signs))
-    drain.requests += run.requests - before
-    refuse_errors_only(page_of(document), settings, found=bool(document.get("data")))
+def look_up(client: XClient, settings: Settings, spool: Spool, budget: Budget, drain: Drain) -> JsonObject:
+    """{"id", "username"} of the account: known from before, or from X for 0.010 USD."""
+    if account := known_account(settings):
+        return account
+    key, least, user_usd = f"{spool.path.stem}#user", endpoint_of(settings).min_results, PRICE_USD["user"]
+    # Useless without a page: both must be affordable.
+    budget.posts_within(key, least, least, worst_post_usd(settings, post_usd_of(settings)), first_usd=user_usd)
+    budget.reserve(key, user_usd)
+    before = budget.run.requests
+    try:
+        document = json_of(client.get_user(username=settings.account, user_auth=client.signs))
+    except EtlError:
+        if not client.maybe_billed:
+            budget.settle(key, 0)
+        raise
+    finally:
+        drain.spend.requests += budget.run.requests - before
     user = next(iter(objects(document.get("data"))), {})
+    budget.settle(key, user_usd * bool(user.get("id")))
+    refuse_errors_only(page_of(document), settings, found=bool(user))
     if not user.get("id"):
         raise BadDataError(f"X knows no account @{settings.account}.", hint="Check the name in a browser.")
-    for spend in (run, drain):
+    for spend in (budget.run, drain.spend):
         spend.users_billed += 1
     account = {"id": str(user["id"]), "username": str(user.get("username") or settings.account)}
-    known[cache_key(settings)] = {**account, "seen_at": iso_seconds(datetime.now(UTC))}
-    write_cache(settings.state_dir, known)
+    remember(settings, account)
     return account
-
-
-def cache_key(settings: Settings) -> str:
-    """Names are the same in any case; another base address is another world (a simulator)."""
-    return f"{settings.base_url} {(settings.account or '').lower()}"
-
-
-def cache_file(state_dir: Path) -> Path:
-    return state_dir / "user_ids.json"
-
-
-def cached_users(state_dir: Path) -> dict[str, Any]:
-    """The cache; a missing or damaged one is empty: it costs a lookup, not a run."""
-    with contextlib.suppress(OSError, ValueError):
-        known = json.loads(cache_file(state_dir).read_text(encoding="utf-8"))
-        if isinstance(known, dict):
-            return known
-    return {}
-
-
-def write_cache(state_dir: Path, known: dict[str, Any]) -> None:
-    """Replace the cache in one step. A cache that can't be written is only reported."""
-    partial = cache_file(state_dir).with_suffix(f".{os.getpid()}.partial")
-    try:
-        state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        partial.write_text(json.dumps(known, indent=1, sort_keys=True), encoding="utf-8")
-        partial.replace(cache_file(state_dir))
-    except OSError as error:
-        log.warning("The cache of user ids can't be written (%s): the next run pays for the lookup.", error.strerror)
-
-
-def forget(settings: Settings) -> None:
-    """The id isn't valid any more: look it up next time."""
-    known = cached_users(settings.state_dir)
-    if known.pop(cache_key(settings), None):
-        write_cache(settings.state_dir, known)
-
-
-def iso_seconds(moment: datetime | None) -> str | None:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None

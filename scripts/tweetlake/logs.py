@@ -10,7 +10,8 @@ import time
 # tweepy prints the Authorization header, oauthlib the signing key, botocore signed headers when they debug.
 TALKATIVE = ("tweepy", "oauthlib", "requests_oauthlib", "requests", "urllib3", "botocore", "boto3", "s3transfer")
 SECRET_SHAPES = re.compile(
-    r"(Bearer\s+)[A-Za-z0-9%._~+/=-]{16,}|(oauth_(?:token|signature|consumer_key)=[\"']?)[^\"',\s&]+", re.IGNORECASE
+    r"((?:Bearer|Basic)\s+)[A-Za-z0-9%._~+/=-]{16,}|(oauth_(?:token|signature|consumer_key)=[\"']?)[^\"',\s&]+",
+    re.IGNORECASE,
 )
 
 
@@ -30,6 +31,14 @@ class RedactingFormatter(logging.Formatter):
         for secret in self.secrets:
             text = text.replace(secret, "***")
         return SECRET_SHAPES.sub(lambda match: (match[1] or match[2]) + "***", text)
+
+
+def hide(secret: str) -> None:
+    """Blank this out from now on, too: a token that came while running."""
+    for handler in logging.getLogger().handlers:
+        formatter = handler.formatter
+        if isinstance(formatter, RedactingFormatter) and secret and secret not in formatter.secrets:
+            formatter.secrets.append(secret)
 
 
 def set_up(secrets: list[str]) -> RedactingFormatter:

@@ -1,15 +1,22 @@
-"""What a run costs, in one table. X bills reads per resource returned (docs.x.com, getting-started/pricing)."""
+"""What reading costs, in one table, and what a run has spent.
+
+X bills reads per object returned (docs.x.com, getting-started/pricing), the same object once per UTC day, and only
+successful answers. All figures are USD.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 PRICES_SEEN_ON = "2026-08-22"
 PRICE_USD = {
     "post": 0.005,  # per post returned
+    "owned_post": 0.001,  # per post of the app owner's own timeline, read in user context ("owned reads")
     "user": 0.010,  # per user returned
-    "counts_request": 0.005,  # per request to counts/recent, whatever it returns
+    "counts_request": 0.005,  # per request to counts/recent, whatever it returns: never asked here
 }
+MONTHLY_CAP_POSTS = 3_000_000  # X's own cap per billing cycle (docs, 2026-08-13)
 
 
 @dataclass
@@ -22,15 +29,16 @@ class Spend:
 
     requests: int = 0
     users_billed: int = 0
-    expanded_users: int = 0
-    expanded_posts: int = 0
+    post_usd: float = PRICE_USD["post"]
     _post_ids: set[str] = field(default_factory=set)
+    _expanded_user_ids: set[str] = field(default_factory=set)
+    _expanded_post_ids: set[str] = field(default_factory=set)
 
-    def add_page(self, post_ids: list[str], expanded_users: int, expanded_posts: int) -> None:
-        """Count one answered page."""
+    def add_page(self, post_ids: Iterable[str], user_ids: Iterable[str], included_ids: Iterable[str]) -> None:
+        """Count one answered page: its posts, and the users and posts that came with them."""
         self._post_ids.update(post_ids)
-        self.expanded_users += expanded_users
-        self.expanded_posts += expanded_posts
+        self._expanded_user_ids.update(user_ids)
+        self._expanded_post_ids.update(included_ids)
 
     @property
     def posts_billed(self) -> int:
@@ -38,18 +46,19 @@ class Spend:
 
     @property
     def cost_usd(self) -> float:
-        return round(self.posts_billed * PRICE_USD["post"] + self.users_billed * PRICE_USD["user"], 4)
+        return round(self.posts_billed * self.post_usd + self.users_billed * PRICE_USD["user"], 4)
 
     @property
     def cost_usd_max(self) -> float:
-        extra = self.expanded_posts * PRICE_USD["post"] + self.expanded_users * PRICE_USD["user"]
-        return round(self.cost_usd + extra, 4)
+        users, posts = len(self._expanded_user_ids), len(self._expanded_post_ids)
+        return round(self.cost_usd + posts * PRICE_USD["post"] + users * PRICE_USD["user"], 4)
 
     def as_dict(self) -> dict[str, int | float]:
         return {
             "requests": self.requests,
             "posts_billed": self.posts_billed,
             "users_billed": self.users_billed,
+            "post_usd": self.post_usd,
             "cost_usd": self.cost_usd,
             "cost_usd_max": self.cost_usd_max,
         }

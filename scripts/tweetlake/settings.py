@@ -21,25 +21,36 @@ SOURCE_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 BUCKET_PATTERN = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 BUCKET_RESERVED_PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
 BUCKET_RESERVED_SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
+BUDGET_NAME = "TWITTER_ETL_MONTHLY_BUDGET_USD"
 FIRST_POST_DAY = date(2006, 3, 21)
 OAUTH1_NAMES = ("X_CONSUMER_KEY", "X_CONSUMER_SECRET", "X_ACCESS_TOKEN", "X_ACCESS_TOKEN_SECRET")
-SECRET_NAMES = ("X_BEARER_TOKEN", *OAUTH1_NAMES, "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+OAUTH2_NAMES = ("X_OAUTH2_CLIENT_ID", "X_OAUTH2_CLIENT_SECRET", "X_OAUTH2_REFRESH_TOKEN")
+SECRET_NAMES = ("X_BEARER_TOKEN", *OAUTH1_NAMES, *OAUTH2_NAMES[1:], "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 
 @dataclass(frozen=True, repr=False)
 class Credentials:
-    """Either a bearer token or the four OAuth 1.0a values. No repr, so that none is printed by accident."""
+    """A bearer token, the four OAuth 1.0a values, or an OAuth 2.0 client with its refresh token. The first of them
+    that is whole is used. No repr, so that none is printed by accident."""
 
     bearer_token: str | None = None
     consumer_key: str | None = None
     consumer_secret: str | None = None
     access_token: str | None = None
     access_token_secret: str | None = None
+    oauth2_client_id: str | None = None
+    oauth2_client_secret: str | None = None  # of a confidential client
+    oauth2_refresh_token: str | None = None  # the first one; X gives a new one with each refresh
+
+    @property
+    def signs(self) -> bool:
+        """Sign with OAuth 1.0a? Only when there is no bearer token: it has the higher limits and every endpoint."""
+        return not self.bearer_token and bool(self.access_token)
 
     @property
     def user_context(self) -> bool:
-        """Sign with OAuth 1.0a? Only when there is no bearer token: it has the higher limits and every endpoint."""
-        return not self.bearer_token
+        """Asked as a user (OAuth 1.0a or 2.0), not as an app?"""
+        return not self.bearer_token and bool(self.access_token or self.oauth2_refresh_token)
 
 
 @dataclass(frozen=True)
@@ -65,6 +76,10 @@ class Settings:
     deadline_seconds: float
     timeout_seconds: float
     retry_seconds: float  # the first pause after a server error; it doubles
+    plan: bool = False  # only say what it would cost
+    max_cost_usd: float | None = None  # of this run
+    monthly_budget_usd: float | None = None  # of all runs of a calendar month, UTC
+    app_owner: str | None = None  # the account that owns the X app: its own posts are cheaper
 
     @property
     def source_label(self) -> str:
@@ -74,16 +89,21 @@ class Settings:
 
 EXAMPLES = """examples:
   twitter_etl.py --account nasa --date 2026-08-20 --to s3://my-bucket
-  twitter_etl.py --account nasa --start 2026-08-01 --end 2026-08-07 --to ./lake
+  twitter_etl.py --account nasa --start 2026-08-01 --end 2026-08-07 --plan      (no call: what would it cost?)
+  twitter_etl.py --account nasa --start 2026-08-01 --end 2026-08-07 --to ./lake --max-cost 2
   twitter_etl.py --query '"data engineering" lang:en' --latest 50 --to s3://my-bucket/research --name de
   twitter_etl.py --from-raw ./lake/twitter_raw --to ./rebuilt      (no network, no cost)
 
 environment (or the same names in --env-file):
-  X_BEARER_TOKEN                    app-only access; or all four of
+  X_BEARER_TOKEN                    app-only access; or, as a user, all four of OAuth 1.0a:
   X_CONSUMER_KEY, X_CONSUMER_SECRET, X_ACCESS_TOKEN, X_ACCESS_TOKEN_SECRET
+  X_OAUTH2_CLIENT_ID, X_OAUTH2_REFRESH_TOKEN    or OAuth 2.0 (PKCE), for a confidential client with
+  X_OAUTH2_CLIENT_SECRET            its secret; new tokens are kept in the state directory
+  X_APP_OWNER                       account that owns the X app: as that user, its own posts cost less
   X_API_BASE_URL                    default https://api.x.com
   AWS_*                             as boto3 knows them; an IAM role needs none
-  TWITTER_ETL_STATE_DIR             cache of user ids, spool of unfinished runs; default ~/.local/state/tweetlake
+  TWITTER_ETL_STATE_DIR             user ids, unfinished runs, tokens, what was spent; default ~/.local/state/tweetlake
+  TWITTER_ETL_MONTHLY_BUDGET_USD    as --monthly-budget
   TWITTER_ETL_DEADLINE_SECONDS      how long a run may wait in all, default 1800
   TWITTER_ETL_TIMEOUT_SECONDS       how long one request may take, default 30
   TWITTER_ETL_RETRY_SECONDS         first pause after a server error (it doubles, 5 tries), default 1
@@ -123,7 +143,7 @@ def build_parser() -> Parser:
     when.add_argument("--end", metavar="D", help="last UTC day of the range, included")
     when.add_argument("--latest", metavar="N", type=int, help="the newest N posts, landed under the day of the run")
     where = parser.add_argument_group("where to")
-    where.add_argument("--to", required=True, metavar="s3://BUCKET[/PREFIX]|FOLDER", help="the lake")
+    where.add_argument("--to", metavar="s3://BUCKET[/PREFIX]|FOLDER", help="the lake")
     where.add_argument("--name", metavar="SOURCE", help="puts source=SOURCE/ before dt=, for a lake of several sources")
     which = parser.add_argument_group("which posts")
     which.add_argument(
@@ -145,6 +165,16 @@ def build_parser() -> Parser:
         type=float,
         default=5.0,
         help="fail when more than P %% of the rows don't pass validation (default 5)",
+    )
+    money = parser.add_argument_group("what it may cost (USD)")
+    money.add_argument("--plan", action="store_true", help="ask nobody; say what it could cost at worst, and end")
+    money.add_argument(
+        "--max-cost",
+        metavar="USD",
+        help="end with 9 before a request that could make this run cost more; run again, it goes on from there",
+    )
+    money.add_argument(
+        "--monthly-budget", metavar="USD", help="the same for all runs of a calendar month (UTC) on this machine"
     )
     parser.add_argument("--env-file", metavar="F", help="KEY=VALUE lines; what the environment already has wins")
     return parser
@@ -179,8 +209,12 @@ def read_settings(
         )
     if args.archive and args.from_raw:
         raise UsageError("--archive asks the API, --from-raw doesn't.", hint="Give one of them.")
+    if args.plan and args.from_raw:
+        raise UsageError("--plan: --from-raw asks nobody and costs nothing.", hint="Leave --plan out.")
+    if args.to is None and not args.plan:
+        raise UsageError("The following arguments are required: --to.", hint="See twitter_etl.py --help.")
     days = check_days(args, today)
-    check_destination(args.to)
+    check_destination("." if args.to is None else args.to)
     for option in ("from_raw", "to"):
         if getattr(args, option) and "://" not in getattr(args, option):
             setattr(args, option, str(expanded(getattr(args, option), "--" + option.replace("_", "-"))))
@@ -191,19 +225,27 @@ def read_settings(
         days=days,
         run_day=today,
         latest=args.latest,
-        to=args.to,
+        to=args.to or "",
         name=args.name,
         limit=args.limit,
         include_replies=args.include_replies,
         include_retweets=args.include_retweets,
         archive=args.archive,
         max_reject_percent=args.max_reject_percent,
-        credentials=Credentials() if args.from_raw else read_credentials(environ, archive=args.archive),
+        credentials=Credentials() if args.from_raw else read_credentials(environ, args),
         base_url=check_base_url(environ.get("X_API_BASE_URL") or DEFAULT_BASE_URL),
         state_dir=state_dir(environ),
         deadline_seconds=seconds_of(environ, "TWITTER_ETL_DEADLINE_SECONDS", 1800),
         timeout_seconds=seconds_of(environ, "TWITTER_ETL_TIMEOUT_SECONDS", 30),
         retry_seconds=seconds_of(environ, "TWITTER_ETL_RETRY_SECONDS", 1),
+        plan=args.plan,
+        max_cost_usd=usd_of("--max-cost", args.max_cost),
+        monthly_budget_usd=usd_of("--monthly-budget", args.monthly_budget)
+        if args.monthly_budget is not None
+        else usd_of(
+            "TWITTER_ETL_MONTHLY_BUDGET_USD", environ.get("TWITTER_ETL_MONTHLY_BUDGET_USD", "").strip() or None
+        ),
+        app_owner=check_account(owner, "X_APP_OWNER") if (owner := environ.get("X_APP_OWNER", "").strip()) else None,
     )
 
 
@@ -232,36 +274,37 @@ def read_env_file(path: Path) -> dict[str, str]:
     return values
 
 
-def read_credentials(environ: Mapping[str, str], *, archive: bool) -> Credentials:
-    """A bearer token, or OAuth 1.0a. Raises CredentialsError naming what is missing or malformed."""
-    bearer_token = environ.get("X_BEARER_TOKEN", "").strip() or None
-    oauth1 = {name: environ.get(name, "").strip() or None for name in OAUTH1_NAMES}
-    given = [name for name, value in oauth1.items() if value]
-    missing = [name for name, value in oauth1.items() if not value]
-    for name, value in {"X_BEARER_TOKEN": bearer_token, **oauth1}.items():
-        if value and not re.fullmatch(r"[\x21-\x7e]+", value):
+def read_credentials(environ: Mapping[str, str], args: argparse.Namespace) -> Credentials:
+    """A bearer token, OAuth 1.0a, or OAuth 2.0. Raises CredentialsError naming what is missing or malformed."""
+    given = {
+        name: value
+        for name in ("X_BEARER_TOKEN", *OAUTH1_NAMES, *OAUTH2_NAMES)
+        if (value := environ.get(name, "").strip())
+    }
+    for name, value in given.items():
+        if not re.fullmatch(r"[\x21-\x7e]+", value):
             raise CredentialsError(
                 f"{name} has characters no X credential has (a space, a line break or non-ASCII).",
                 hint="Copy it again from https://console.x.com, 'Keys and tokens'.",
             )
-    if bearer_token is None and not given:
-        raise CredentialsError(
-            "No X credentials: X_BEARER_TOKEN isn't set.",
-            hint="Set it in the environment or in --env-file, or the four of OAuth 1.0a: " + ", ".join(OAUTH1_NAMES),
-        )
-    if bearer_token is None and missing:
-        raise CredentialsError("OAuth 1.0a needs four values; missing: " + ", ".join(missing) + ".")
-    if bearer_token is None and archive:
-        raise CredentialsError(
-            "--archive (full-archive search) takes a bearer token only.", hint="Set X_BEARER_TOKEN as well."
-        )
-    return Credentials(
-        bearer_token,
-        oauth1["X_CONSUMER_KEY"],
-        oauth1["X_CONSUMER_SECRET"],
-        oauth1["X_ACCESS_TOKEN"],
-        oauth1["X_ACCESS_TOKEN_SECRET"],
-    )
+    if "X_BEARER_TOKEN" not in given and not args.plan:
+        missing1 = [name for name in OAUTH1_NAMES if name not in given]
+        missing2 = [name for name in OAUTH2_NAMES[::2] if name not in given]
+        if not given:
+            raise CredentialsError(
+                "No X credentials: X_BEARER_TOKEN isn't set.",
+                hint="Set it in the environment or in --env-file, or the four of OAuth 1.0a, or those of OAuth 2.0: "
+                + ", ".join((*OAUTH1_NAMES, *OAUTH2_NAMES)),
+            )
+        if missing1 and len(missing1) < len(OAUTH1_NAMES):
+            raise CredentialsError("OAuth 1.0a needs four values; missing: " + ", ".join(missing1) + ".")
+        if missing1 and missing2:
+            raise CredentialsError(f"OAuth 2.0 needs a client id and a refresh token; missing: {', '.join(missing2)}.")
+        if args.archive:
+            raise CredentialsError(
+                "--archive (full-archive search) takes a bearer token only.", hint="Set X_BEARER_TOKEN as well."
+            )
+    return Credentials(*(given.get(name) for name in ("X_BEARER_TOKEN", *OAUTH1_NAMES, *OAUTH2_NAMES)))
 
 
 def secrets_in(environ: Mapping[str, str]) -> list[str]:
@@ -290,12 +333,12 @@ def expanded(path: str, setting: str) -> Path:
         raise UsageError(f"{setting} {path!r}: there is no such home.", hint="Write the whole path.") from None
 
 
-def check_account(text: str) -> str:
+def check_account(text: str, setting: str = "--account") -> str:
     """An X user name without its @."""
     name = text.strip().removeprefix("@")
     if not ACCOUNT_PATTERN.fullmatch(name):
         raise UsageError(
-            f"--account {text!r} isn't an X user name.", hint="It has 1 to 15 letters, digits or '_', e.g. nasa."
+            f"{setting} {text!r} isn't an X user name.", hint="It has 1 to 15 letters, digits or '_', e.g. nasa."
         )
     return name
 
@@ -396,3 +439,12 @@ def seconds_of(environ: Mapping[str, str], name: str, default: float) -> float:
     if not 0 < value < 1e7:
         raise UsageError(f"{name}={text!r} isn't a number of seconds above 0.")
     return value
+
+
+def usd_of(setting: str, text: str | None) -> float | None:
+    """An amount of US dollars, 0 or more: 2, 0.50."""
+    if text is None:
+        return None
+    if not re.fullmatch(r"\d{1,9}(\.\d{1,6})?", text, re.ASCII):
+        raise UsageError(f"{setting} {text!r} isn't an amount of US dollars.", hint="Write it like 2 or 0.50.")
+    return float(text)

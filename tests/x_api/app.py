@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import takewhile
 from typing import Any, cast
+from urllib.parse import parse_qsl
 
 import orjson
 from starlette.applications import Starlette
@@ -21,7 +22,7 @@ from .auth import Caller
 from .control import control_routes
 from .errors import ApiError, Body
 from .faults import Fault, status_error
-from .meters import MONTHLY_CAP_POSTS
+from .meters import MONTHLY_CAP_POSTS, rate_headers
 from .pages import DEFAULT_USER_FIELDS, empty_page, make_page
 from .parameters import Window, make_token, read_token, token_scope
 from .posts import timestamp, user_body
@@ -37,6 +38,7 @@ RECENT = timedelta(days=7)
 COUNTS_STEP = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
 
 EVERY_AUTH = ("OAuth 1.0a User Context", "OAuth 2.0 Application-Only", "OAuth 2.0 User Context")
+TOKEN_PATH = "/2/oauth2/token"
 APP_ONLY = ("OAuth 2.0 Application-Only",)
 APP_OR_OAUTH2 = ("OAuth 2.0 Application-Only", "OAuth 2.0 User Context")
 
@@ -64,13 +66,16 @@ class Endpoint:
     limit: str
     auth: tuple[str, ...] = EVERY_AUTH
     is_page: bool = False
+    method: str = "GET"
 
 
 def create_app(simulator: Simulator | None = None) -> Starlette:
     """The ASGI application of this simulator (a new one if none is given). The faults `reset` and `*_body` break
     connections and so need it served by server.py."""
     simulator = simulator or Simulator()
-    routes: list[BaseRoute] = [Route(endpoint.path, _view(simulator, endpoint)) for endpoint in ENDPOINTS]
+    routes: list[BaseRoute] = [
+        Route(endpoint.path, _view(simulator, endpoint), methods=[endpoint.method]) for endpoint in ENDPOINTS
+    ]
     return Starlette(routes=[*routes, *control_routes(simulator)], exception_handlers={404: _no_such_path})
 
 
@@ -91,8 +96,14 @@ def _view(simulator: Simulator, endpoint: Endpoint) -> Callable[[Request], Await
             simulator.requests.append(ReceivedRequest(request.method, path, query, 0, fault.name))
             return _Dropped()
         headers: dict[str, str] = {}
+        form = dict(parse_qsl((await request.body()).decode())) if endpoint.method == "POST" else {}
         try:
-            body = _answer(simulator, endpoint, request, fault, headers)
+            body: Any
+            if endpoint.path == TOKEN_PATH:
+                body = _token(simulator, request, form, fault)
+                await asyncio.sleep(simulator.authenticator.tokens.delay_seconds)
+            else:
+                body = _answer(simulator, endpoint, request, fault, headers)
             status = 200
         except ApiError as error:
             body, status = error.body, error.status
@@ -129,8 +140,8 @@ def _answer(
         raise error
     if not admitted:
         raise errors.too_many_requests(limits)
-    if caller.kind == "user" and EVERY_AUTH[0] not in endpoint.auth:
-        raise errors.unsupported_authentication(EVERY_AUTH[0], endpoint.auth)
+    if caller.auth not in endpoint.auth:
+        raise errors.unsupported_authentication(caller.auth, endpoint.auth)
     call = Call(simulator, caller, request.url.path, dict(request.path_params), dict(request.query_params))
     if fault and fault.name == "errors_only":
         return {"errors": [errors.suspended_user(*_what_was_asked(call))]}
@@ -142,6 +153,17 @@ def _answer(
     if endpoint.is_page and fault and fault.name == "repeated_token" and "data" in body:
         return _spoiled_page(call, body)
     return body
+
+
+def _token(simulator: Simulator, request: Request, form: dict[str, str], fault: Fault | None) -> Body:
+    """A new pair of OAuth 2.0 tokens; nobody is signed in yet."""
+    if fault and (error := status_error(fault, rate_headers(0, 0, 0))):
+        raise error
+    return simulator.authenticator.tokens.exchange(form, request.headers.get("authorization", ""))
+
+
+def _no_handler(call: Call) -> Body:
+    raise AssertionError("the token endpoint is answered before a call is made")
 
 
 def _what_was_asked(call: Call) -> tuple[str, str]:
@@ -157,13 +179,14 @@ def _recorded_answer(simulator: Simulator) -> _Recorded:
         return _Recorded(empty_page(), 200, {})
     posts = page.body.get("data") if isinstance(page.body, dict) else None
     if page.status == 200 and isinstance(posts, list):
-        simulator.bill.charge_posts([post["id"] for post in posts if "id" in post], simulator.clock(), owned=False)
+        ids = [str(post["id"]) for post in posts if isinstance(post, dict) and "id" in post]
+        simulator.bill.charge_posts(ids, simulator.clock(), owned=False)
     return _Recorded(page.body, page.status, dict(page.headers))
 
 
 def _spoiled_page(call: Call, page: Body) -> Body:
     """The page with a next_token that leads to where this page began."""
-    scope = token_scope(call.path, call.query)
+    scope = _scope(call)
     before_id = _page_start(call, scope, id_at(call.simulator.clock()))
     return {**page, "meta": {**page["meta"], "next_token": make_token(scope, before_id)}}
 
@@ -282,6 +305,11 @@ def _user_problem(account: Account, parameter: str, value: str) -> Body | None:
 # ---- pages of posts ----------------------------------------------------------------------------------------------
 
 
+def _scope(call: Call) -> str:
+    """What a page token is bound to; with another epoch all earlier tokens are void."""
+    return f"{token_scope(call.path, call.query)} {call.simulator.token_epoch}"
+
+
 def _page_start(call: Call, scope: str, newest: int) -> int:
     """Where this page begins: where its token says, or at the newest post."""
     for name in ("next_token", "pagination_token"):
@@ -315,7 +343,7 @@ def _timeline(call: Call) -> Body:
     oldest_id = max(window.oldest_id, oldest_reachable_id(account, now, depth))
     hidden = {"replies": "reply", "retweets": "retweet"}
     hidden_kinds = {hidden[name] for name in excluded}
-    scope = token_scope(call.path, query)
+    scope = _scope(call)
     before_id = _page_start(call, scope, window.before_id)
     stubs = stubs_between(account, oldest_id, before_id)
     page = make_page(stubs, lambda stub: stub.kind not in hidden_kinds, size, scope, selected)
@@ -350,7 +378,7 @@ def _search(call: Call, *, max_size: int, longest_query: int, reach: timedelta |
     if reach is None and "start_time" not in query and "since_id" not in query:
         # Without a start, search/all goes back 30 days from the end.
         window = replace(window, oldest_id=max(window.oldest_id, window.before_id - (30 * 86_400_000 << 22)))
-    scope = token_scope(call.path, query)
+    scope = _scope(call)
     before_id = _page_start(call, scope, window.before_id)
     stubs = _everyones(asked, Window(window.oldest_id, before_id))
     page = make_page(stubs, _search_test(asked, recent=reach is not None), size, scope, selected)
@@ -447,4 +475,5 @@ ENDPOINTS = (
     Endpoint("/2/tweets/search/all", _search_all, "search_all", APP_ONLY, is_page=True),
     Endpoint("/2/tweets/counts/recent", _counts_recent, "counts_recent", APP_OR_OAUTH2),
     Endpoint("/2/usage/tweets", _usage, "usage", APP_ONLY),
+    Endpoint(TOKEN_PATH, _no_handler, "", method="POST"),
 )

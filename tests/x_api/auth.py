@@ -1,4 +1,4 @@
-"""Who is asking: an app (bearer token) or a user (OAuth 1.0a, signature verified by oauthlib)."""
+"""Who is asking: an app (bearer token) or a user (OAuth 2.0, or 1.0a with its signature verified by oauthlib)."""
 
 import hmac
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from oauthlib.oauth1 import SIGNATURE_HMAC_SHA1, RequestValidator, SignatureOnly
 from starlette.requests import Request
 
 from .errors import unauthorized
+from .oauth2 import Tokens
 from .world import account_named
 
 OWNER = account_named("lakekeeper")
@@ -24,14 +25,18 @@ class Credentials:
     # X puts the user's id in front of an access token.
     access_token: str = f"{OWNER.id}-simulated-access-token"
     access_token_secret: str = "simulated-access-token-secret"
+    oauth2_client_id: str = "simulated-oauth2-client"
+    oauth2_client_secret: str = "simulated-oauth2-secret"  # empty: a public client
+    oauth2_refresh_token: str = "simulated-oauth2-refresh-0"
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """`kind` is `app` (bearer) or `user` (OAuth 1.0a); `user_id` only for a user."""
+    """`kind` is `app` (bearer) or `user`; `user_id` only for a user; `auth` in X's words."""
 
     kind: str
     user_id: str | None = None
+    auth: str = "OAuth 2.0 Application-Only"
 
 
 class _Validator(RequestValidator):  # type: ignore[misc]  # oauthlib has no types
@@ -77,9 +82,14 @@ class Authenticator:
         self.credentials = credentials
         self._validator = _Validator(credentials)
         self._oauth1 = SignatureOnlyEndpoint(self._validator)
+        self.tokens = Tokens(
+            credentials.oauth2_client_id, credentials.oauth2_client_secret, credentials.oauth2_refresh_token
+        )
 
-    def forget_nonces(self) -> None:
+    def reset(self) -> None:
+        """Forget nonces and tokens."""
         self._validator.seen.clear()
+        self.tokens.reset()
 
     def caller(self, request: Request) -> Caller:
         """The caller, or a 401 that says no more than X does."""
@@ -88,10 +98,12 @@ class Authenticator:
         if scheme.lower() == "bearer":
             if hmac.compare_digest(value.strip().encode(), self.credentials.bearer_token.encode()):
                 return Caller("app")
+            if self.tokens.is_good(value.strip()):  # the owner of the app has authorized it
+                return Caller("user", OWNER.id, "OAuth 2.0 User Context")
         elif scheme.lower() == "oauth":
             valid, signed = self._verify(request)
             if valid and signed.resource_owner_key == self.credentials.access_token:
-                return Caller("user", self.credentials.access_token.partition("-")[0])
+                return Caller("user", self.credentials.access_token.partition("-")[0], "OAuth 1.0a User Context")
         raise unauthorized()
 
     def _verify(self, request: Request) -> tuple[bool, Any]:

@@ -23,6 +23,11 @@ class XApi:
         self.consumer_secret = credentials.consumer_secret
         self.access_token = credentials.access_token
         self.access_token_secret = credentials.access_token_secret
+        self.oauth2_env = {
+            "X_OAUTH2_CLIENT_ID": credentials.oauth2_client_id,
+            "X_OAUTH2_CLIENT_SECRET": credentials.oauth2_client_secret,
+            "X_OAUTH2_REFRESH_TOKEN": credentials.oauth2_refresh_token,
+        }
 
     @property
     def requests(self) -> list[ReceivedRequest]:
@@ -37,6 +42,23 @@ class XApi:
     @property
     def cost_usd(self) -> float:
         return self._simulator.bill.cost_usd
+
+    @property
+    def refreshes(self) -> int:
+        """How many pairs of OAuth 2.0 tokens were given out."""
+        return self._simulator.authenticator.tokens.refreshes
+
+    def expire_access_tokens(self) -> None:
+        """The two hours of every OAuth 2.0 access token are over."""
+        self._simulator.authenticator.tokens.expire()
+
+    def revoke_authorization(self) -> None:
+        """The user takes back what was authorized by OAuth 2.0."""
+        self._simulator.authenticator.tokens.revoke()
+
+    def void_page_tokens(self) -> None:
+        """X forgets every page token it has given out."""
+        self._simulator.token_epoch += 1
 
     def fault(
         self, name: str, count: int = 1, path: str | None = None, seconds: float | None = None, after: int = 0

@@ -282,7 +282,7 @@ def user_body(account: Account) -> dict[str, Any]:
         "public_metrics": {
             "followers_count": rng.randrange(1_000_000),
             "following_count": rng.randrange(2_000),
-            "tweet_count": rng.randrange(200_000),
+            "tweet_count": rng.randrange(200_000) * (account.kind != "quiet"),
             "listed_count": rng.randrange(5_000),
             "like_count": rng.randrange(50_000),
         },

@@ -51,12 +51,13 @@ class Simulator:
     def reset(self) -> None:
         """As freshly started, with the same credentials."""
         self.now: datetime | None = None
+        self.token_epoch = 0
         self.requests: list[ReceivedRequest] = []
         self.bill = Bill()
         self.limiter = RateLimiter()
         self.recorded: deque[RecordedPage] | None = None
         self.faults.clear()
-        self.authenticator.forget_nonces()
+        self.authenticator.reset()
 
     def clock(self) -> datetime:
         return self.now or datetime.now(UTC)

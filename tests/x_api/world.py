@@ -169,7 +169,7 @@ def posts_on(account: Account, day: date) -> int:
     number = digest("count", account.id, day)
     match account.kind:
         case "prolific":
-            return 2_400 + number % 600
+            return 540 + number % 60
         case "occasional":
             return number % 3
         case "three_pages":
