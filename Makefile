@@ -29,7 +29,7 @@ demo: setup-hosts ## Boot a host, run site.yml against it, land yesterday's post
 demo-stop: ## Remove the demo host and its stand-ins
 	$(PLAYBOOK) -i inventory/local molecule/resources/destroy.yml
 
-test: lint test-fast test-roles ## Do all set-up, then lint, pytest and every Molecule scenario
+test: lint test-fast test-slow test-roles ## Do all set-up, then lint, pytest and every Molecule scenario
 
 ## ---- its parts
 
@@ -46,9 +46,12 @@ lint: setup ## ansible-lint (production), yamllint, ruff, mypy, lock files in st
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ansible-lint --offline
 	$(UV) lock --check
 
-test-fast: setup ## pytest, no host: script, simulator, DAG, role contracts
-	$(BIN)/python -m pytest tests
+test-fast: setup ## pytest, no host, under a minute: script, simulator, DAG, role contracts
+	$(BIN)/python -m pytest -n 2 -m "not slow" tests
 	AIRFLOW_HOME=$$(mktemp -d) .cache/airflow-venv/bin/python -m pytest --noconftest tests/test_dag.py
+
+test-slow: setup ## pytest, no host, the rest: every fault at every step of a run
+	$(BIN)/python -m pytest -m slow tests
 
 test-roles: setup-hosts ## Molecule: every role and the whole site on real systemd hosts
 	for scenario in $(ROLES) default; do echo "== molecule test -s $$scenario"; $(MOLECULE) test -s $$scenario; done
@@ -69,7 +72,7 @@ export: $(UV) ## Write the hosts' requirements from uv.lock
 	$(UV) export -q --only-group airflow --no-header -o roles/airflow/files/requirements.txt
 	echo "uv==$(UV_VERSION)" | $(UV) pip compile -q --generate-hashes --no-header --universal --python-version 3.11 - > roles/python/files/uv.txt
 
-.PHONY: help demo demo-stop test setup setup-hosts lint test-fast test-roles test-faults lock export
+.PHONY: help demo demo-stop test setup setup-hosts lint test-fast test-slow test-roles test-faults lock export
 
 # ---- how the two environments come to be
 

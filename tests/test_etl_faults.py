@@ -22,6 +22,8 @@ from tests.faults.stage import Outcome, Stages
 from tests.s3_gate import Gate, S3Fault
 from tests.s3_server import S3
 
+pytestmark = pytest.mark.slow
+
 DAY = str((datetime.now(UTC) - timedelta(days=1)).date())
 
 
