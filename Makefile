@@ -62,6 +62,9 @@ test-faults: setup ## Every fault x phase x kill against the script; writes docs
 bench: setup .cache/twarc-venv/.synced ## Measure the script against its peers and write docs/benchmarks.md (10 minutes)
 	$(BIN)/python -m benchmarks
 
+fuzz: setup ## Search SECONDS (300) long for pages that break the script, with coverage as guide
+	$(BIN)/python -m tests.fuzz $(or $(SECONDS),300) .cache/fuzz-corpus
+
 lock: $(UV) ## Update uv.lock and the hash-locked requirements that hosts install
 	$(UV) lock --upgrade
 	$(MAKE) export
@@ -72,7 +75,7 @@ export: $(UV) ## Write the hosts' requirements from uv.lock
 	$(UV) export -q --only-group airflow --no-header -o roles/airflow/files/requirements.txt
 	echo "uv==$(UV_VERSION)" | $(UV) pip compile -q --generate-hashes --no-header --universal --python-version 3.11 - > roles/python/files/uv.txt
 
-.PHONY: help demo demo-stop test setup setup-hosts lint test-fast test-slow test-roles test-faults lock export
+.PHONY: help demo demo-stop test setup setup-hosts lint test-fast test-slow test-roles test-faults fuzz bench lock export
 
 # ---- how the two environments come to be
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import IO
 
+from .errors import BadDataError
 from .raw import JsonObject, dump_json
 
 
@@ -47,4 +48,7 @@ class Rejects:
 
 def rejected_line(reason: str, post: JsonObject) -> bytes:
     """One line of rejected.jsonl: the reason and the post (or row) it is about."""
-    return dump_json({"reason": reason, "id": post.get("id"), "post": post}) + b"\n"
+    try:
+        return dump_json({"reason": reason, "id": post.get("id"), "post": post}) + b"\n"
+    except BadDataError:  # nested too deeply to be written: one such post must not stop the others
+        return dump_json({"reason": reason, "id": str(post.get("id"))[:40], "post": None}) + b"\n"
