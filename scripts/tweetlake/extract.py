@@ -375,8 +375,7 @@ def prove_depth(
     """
     depth = depth_of(settings)
     start, now = drain.start, datetime.now(UTC)
-    hours_since = (now - (drain.end or now)) / timedelta(hours=1)
-    if start is None or posts + POSTS_PER_HOUR * (hours_since + 1) < depth:
+    if start is None or not may_be_cut(posts, now - (drain.end or now), depth):
         return
     key, run = f"{spool.path.stem}#proof", budget.run
     before, before_usd, before_posts = run.requests, run.cost_usd_max, run.posts_billed
@@ -411,6 +410,11 @@ def prove_depth(
             "this day can be reached, so posts of it may be missing.",
             hint="Use --archive (full-archive search, bearer token only, same price).",
         )
+
+
+def may_be_cut(posts: int, since_end: timedelta, depth: int) -> bool:
+    """Could the depth lie within a window of so many posts, which ended so long ago?"""
+    return posts + POSTS_PER_HOUR * (since_end / timedelta(hours=1) + 1) >= depth
 
 
 def look_up(client: XClient, settings: Settings, spool: Spool, budget: Budget, drain: Drain) -> JsonObject:

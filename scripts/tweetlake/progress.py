@@ -34,6 +34,7 @@ class Progress(AbstractContextManager["Progress"]):
 
             self._status = Console(stderr=True).status(self._line())
             self._status.start()
+            write_log_to(sys.stderr)  # rich has put itself there, to keep log lines apart from the live one
         return self
 
     def page(self, posts: int, oldest: str | None) -> None:
@@ -52,10 +53,18 @@ class Progress(AbstractContextManager["Progress"]):
     ) -> None:
         if self._status is not None:
             self._status.stop()
+            write_log_to(sys.stderr)
         log.info(self._line())
 
     def _line(self) -> str:
         return (
-            f"{self.label}: {self.pages} pages, {self.posts} posts, back to {self.oldest}, "
+            f"{self.label}: {self.pages} page{'s' * (self.pages != 1)}, {self.posts} posts, back to {self.oldest}, "
             f"{self.spend.cost_usd:.3f} USD so far"
         )
+
+
+def write_log_to(stream: Any) -> None:
+    """Log handlers keep the stream they began with; this one replaces it."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setStream(stream)
