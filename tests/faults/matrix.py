@@ -247,7 +247,24 @@ def damage_cases() -> Iterator[Case]:
     )
 
 
+def token_cases() -> Iterator[Case]:
+    """X may forget the token of the next page: the run goes on from the oldest post it has."""
+    for phase in ("middle page", "last page"):
+        fault = Fault("expired_token", 1, "/tweets", None, X_PHASES[phase][1])
+        yield Case(phase, "400, the page token isn't known any more", (fault,), 0)
+    yield Case(
+        "spool of two pages",
+        "X doesn't know the page token any more",
+        (Fault("hang", 1, "/tweets", None, 2),),
+        -signal.SIGKILL,
+        "",
+        2,
+        signal.SIGKILL,
+        next_faults=(Fault("expired_token", 1, "/tweets"),),
+    )
+
+
 PHASES = ("user look-up", "first page", "middle page", "last page", "proof of depth", "check of the bucket")
 PHASES += ("look at the old manifest", "removal of the old manifest", *UPLOADS, "removal of the spool")
 PHASES += ("spool of two pages", "spool of all pages")
-CASES = [*s3_cases(), *x_cases(), *kill_cases(), *damage_cases()]
+CASES = [*s3_cases(), *x_cases(), *kill_cases(), *damage_cases(), *token_cases()]

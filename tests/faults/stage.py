@@ -24,7 +24,6 @@ from typing import Any, cast
 import boto3
 import orjson
 
-from tests.etl import SCRIPT
 from tests.s3_gate import Gate, S3Fault
 from tests.x_api.faults import Fault
 from tests.x_api.server import ServerThread
@@ -34,6 +33,7 @@ from tests.x_api.world import account_named, day_stubs
 from .matrix import ACCOUNT, Case
 from .warm import WarmPython, WarmRun
 
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "twitter_etl.py"
 STAGES = 6  # at once: most of the time a run waits
 YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
 IMPORT_ENV = {"AWS_NEW_RETRIES_2026": "true"}  # botocore: 50 ms instead of 1 s before a retry that isn't throttling
