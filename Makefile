@@ -9,7 +9,7 @@ UV_VERSION := 0.13.8
 BIN := .venv/bin
 PLAYBOOK := $(BIN)/ansible-playbook
 MOLECULE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/molecule
-ROLES := python postgresql airflow twitter_etl
+ROLES := python postgresql airflow https twitter_etl
 
 # uv trusts what the machine trusts, so that it works behind a TLS-inspecting proxy too.
 export UV_SYSTEM_CERTS := 1
@@ -73,6 +73,7 @@ export: $(UV) ## Write the hosts' requirements from uv.lock
 	$(UV) export -q --no-default-groups --no-header -o scripts/requirements.txt
 	$(UV) pip compile -q --generate-hashes --universal --no-header --no-annotate --python-version 3.11 benchmarks/twarc.in -o benchmarks/twarc.txt
 	$(UV) export -q --only-group airflow --no-header -o roles/airflow/files/requirements.txt
+	$(UV) export -q --only-group certbot --no-header -o roles/https/files/requirements.txt
 	echo "uv==$(UV_VERSION)" | $(UV) pip compile -q --generate-hashes --no-header --universal --python-version 3.11 - > roles/python/files/uv.txt
 
 .PHONY: help demo demo-stop test setup setup-hosts lint test-fast test-slow test-roles test-faults fuzz bench lock export

@@ -51,7 +51,8 @@ def main() -> int:
     if args.check:
         return _check(manifest, len(rows), read)
     console.print(
-        f"The Airflow UI: http://localhost:8080   user: admin   password: {_admin_password()}\n"
+        f"The Airflow UI: https://localhost:8443   user: admin   password: {_admin_password()}\n"
+        "                (browsers trust it once inventory/local/demo-ca.crt is imported as an authority)\n"
         "On the host:    podman exec -it tweetlake-demo bash   (then: systemctl status airflow-scheduler)\n"
         "Stop it all:    make demo-stop",
         markup=False,
