@@ -93,6 +93,7 @@ def test_the_worst_case(options: list[str], posts: int, usd: float, tmp_path: Pa
     assert most_posts(settings) <= plan["posts"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("account", "owner", "signed", "usd"),
     [
@@ -176,6 +177,7 @@ def test_max_cost_zero_lands_what_is_spooled(x_api: Any, env: dict[str, str], tm
     assert run.code == 0 and len(x_api.requests) == asked, run.log
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("option", "number"), [("--limit", 130), ("--latest", 130), ("--latest", 3), ("--limit", 7)])
 def test_limits_ask_for_no_more_than_they_need(
     x_api: Any, env: dict[str, str], tmp_path: Path, option: str, number: int
@@ -218,6 +220,7 @@ def test_a_spent_budget_asks_nobody(x_api: Any, env: dict[str, str], tmp_path: P
     assert land(env, tmp_path, "--monthly-budget", "5", account="nasa").code == 0, "another month"
 
 
+@pytest.mark.slow
 def test_what_others_read_counts(x_api: Any, env: dict[str, str], tmp_path: Path) -> None:
     """100 posts read by another host with the same app: 0.50 USD of this budget are gone."""
     assert land(env | {"TWITTER_ETL_STATE_DIR": str(tmp_path / "other")}, tmp_path, "--latest", "100").code == 0
@@ -229,6 +232,7 @@ def test_what_others_read_counts(x_api: Any, env: dict[str, str], tmp_path: Path
     assert "ledger alone" in run.log, "X may refuse to say"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGTERM])
 def test_the_ledger_survives_a_kill(x_api: Any, env: dict[str, str], tmp_path: Path, kind: signal.Signals) -> None:
     """Killed while a page is under way: it has been counted before it was asked for, and counts once afterwards."""
@@ -251,6 +255,7 @@ def test_the_ledger_survives_a_kill(x_api: Any, env: dict[str, str], tmp_path: P
     assert month["usd"] >= x_api.cost_usd - 1e-9
 
 
+@pytest.mark.slow
 def test_a_refused_request_costs_nothing_and_a_lost_answer_may(x_api: Any, env: dict[str, str], tmp_path: Path) -> None:
     x_api.fault("server_error", count=9, path="/tweets")
     assert land(env, tmp_path).code == 6

@@ -65,6 +65,7 @@ def test_a_public_client_has_no_secret(x_api: Any, env: dict[str, str], tmp_path
     assert run.code == 0, run.log
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["it is over", "X refuses it"])
 def test_an_access_token_that_is_over_is_renewed(x_api: Any, env: dict[str, str], tmp_path: Path, how: str) -> None:
     assert land(env, tmp_path).code == 0
@@ -92,6 +93,7 @@ def test_a_revoked_token_says_how_to_get_a_new_one(x_api: Any, env: dict[str, st
     assert land(env | {"X_OAUTH2_REFRESH_TOKEN": "authorized-once-more"}, tmp_path).code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changed", "part"),
     [
@@ -108,6 +110,7 @@ def test_a_wrong_client_is_named(
     assert part or next(iter(changed)) in run.summary["error"]
 
 
+@pytest.mark.slow
 def test_runs_at_once_refresh_once(x_api: Any, env: dict[str, str], tmp_path: Path) -> None:
     """A refresh token works once: the second of two that send it would be locked out."""
     with ThreadPoolExecutor(4) as pool:
@@ -116,6 +119,7 @@ def test_runs_at_once_refresh_once(x_api: Any, env: dict[str, str], tmp_path: Pa
     assert x_api.refreshes == 1
 
 
+@pytest.mark.slow
 def test_a_passing_fault_of_the_token_endpoint_is_survived(x_api: Any, env: dict[str, str], tmp_path: Path) -> None:
     for fault in ("server_error", "reset"):
         x_api.fault(fault, path="/oauth2/token")
@@ -123,6 +127,7 @@ def test_a_passing_fault_of_the_token_endpoint_is_survived(x_api: Any, env: dict
     assert (run.code, x_api.refreshes) == (0, 1), run.log
 
 
+@pytest.mark.slow
 def test_sigterm_waits_until_the_new_pair_is_stored(x_api: Any, env: dict[str, str], tmp_path: Path) -> None:
     """Hit while X's answer is under way, the run ends, but with the new pair on the disk."""
     x_api._simulator.authenticator.tokens.delay_seconds = 1.0
@@ -149,6 +154,7 @@ def test_without_room_for_the_pair_the_token_is_not_spent(x_api: Any, env: dict[
     assert land(env, tmp_path).code == 0
 
 
+@pytest.mark.slow
 def test_a_damaged_pair_falls_back_to_the_initial_token(x_api: Any, env: dict[str, str], tmp_path: Path) -> None:
     state = Path(env["TWITTER_ETL_STATE_DIR"])
     state.mkdir()
@@ -157,6 +163,7 @@ def test_a_damaged_pair_falls_back_to_the_initial_token(x_api: Any, env: dict[st
     assert run.code == 0 and "damaged" in run.log, run.log
 
 
+@pytest.mark.slow
 def test_a_search_works_and_the_archive_names_what_it_needs(x_api: Any, env: dict[str, str], tmp_path: Path) -> None:
     run = run_etl("--query", "from:nasa", "--latest", "10", "--to", str(tmp_path / "lake"), env=env)
     assert (run.code, run.rows) == (0, 10), run.log
