@@ -195,6 +195,10 @@ def next_page(
         raise
     finally:
         drain.spend.requests += budget.run.requests - before
+    if pager.token and pager.has_taken(page):  # the token leads back, also in every later run
+        budget.settle(key, count(page, budget.run), len(page.posts))
+        pager.go_on_by_id()
+        return None
     until_id = pager.until_id
     pager.take(page)
     document[OWN_KEY] = {
@@ -251,9 +255,9 @@ class Pager:
 
         All posts of a page count for --limit and --latest: X has left out what isn't wanted, and bills the rest.
         """
-        ids = tuple(str(post.get("id")) for post in page.posts)
+        ids = ids_of(page)
         token = page.next_token
-        if (ids and ids in self._pages) or (token and token in self._tokens):
+        if self.has_taken(page) or (token and token in self._tokens):
             what = "next_token" if token and token in self._tokens else "page"
             raise BadDataError(
                 f"{self.label}: X gave the same {what} twice; going on would never end.",
@@ -274,6 +278,10 @@ class Pager:
         self.cut = enough and (bool(token) or self.posts > (self.newest or 0))
         self.more = bool(token) and not enough
 
+    def has_taken(self, page: Page) -> bool:
+        """Did the very same posts come before?"""
+        return bool(page.posts) and ids_of(page) in self._pages
+
     def page_size(self) -> int:
         """As many posts as are still wanted, within what the endpoint takes."""
         wanted = self.endpoint.max_results if self.newest is None else self.newest - self.posts
@@ -284,7 +292,7 @@ class Pager:
         self.token = None
         self.until_id = str(self._oldest_id) if self._oldest_id is not None else self.until_id
         log.warning(
-            "%s: X doesn't know the token of the next page any more; going on below post %s.",
+            "%s: the token of the next page is void; going on below post %s.",
             self.label,
             self.until_id or "(none came yet)",
         )
@@ -292,6 +300,10 @@ class Pager:
     def oldest_of(self, page: Page) -> str | None:
         times = [t for post in page.posts if isinstance(t := post.get("created_at"), str)]
         return min(times, default=None)
+
+
+def ids_of(page: Page) -> tuple[str, ...]:
+    return tuple(str(post.get("id")) for post in page.posts)
 
 
 def ask(

@@ -37,7 +37,8 @@ the very request, so there is no luck in it. A run makes 4 requests to X (the us
 | tracebacks, wrong exit codes, messages without a next step | {faults} |
 
 *Kept* is the number of pages in the spool after the fault; *asks X* is how many requests the next run makes to land
-the whole day. `143` is SIGTERM, `-9` SIGKILL, which says nothing.
+the whole day. `143` is SIGTERM, `-9` SIGKILL, which says nothing. Where the disk has destroyed pages (last tables), the
+next run asks for those again, and for no others.
 """
 VARIES = (
     (r"http://127\.0\.0\.1:[0-9]+", "URL"),
