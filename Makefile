@@ -9,7 +9,7 @@ UV_VERSION := 0.13.8
 BIN := .venv/bin
 PLAYBOOK := $(BIN)/ansible-playbook
 MOLECULE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/molecule
-ROLES := python postgresql airflow https twitter_etl
+ROLES := aws python postgresql airflow https twitter_etl
 
 # uv trusts what the machine trusts, so that it works behind a TLS-inspecting proxy too.
 export UV_SYSTEM_CERTS := 1

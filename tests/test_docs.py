@@ -1,4 +1,4 @@
-"""What the documents promise is there: commands, files, links; and the IAM policy of the README is enough."""
+"""What the documents promise is there: commands, files, links; and the IAM policy of docs/aws.md is enough."""
 
 import json
 import os
@@ -22,6 +22,7 @@ DOCUMENTS = sorted(path for path in PROJECT.rglob("*.md") if not SKIPPED.interse
 # What isn't in a fresh clone.
 MADE_BY_THE_READER = {
     "inventory/production/group_vars/airflow/vault.yml",
+    "inventory/aws/group_vars/airflow/vault.yml",
     "inventory/production/HOST-ca.crt",
     "inventory/local/demo-ca.crt",
 }
@@ -132,12 +133,12 @@ def test_the_untouched_production_inventory_stops_before_a_host_is_touched() -> 
     assert re.search(r"airflow-1 +: ok=0 +changed=0 +unreachable=0 +failed=1", done.stdout)
 
 
-def policy_of(readme: str) -> dict:
-    return json.loads(re.search(r"```json\n(.*?)```", readme, re.DOTALL)[1])  # type: ignore[index]
+def policy_of(document: str) -> dict:
+    return json.loads(re.search(r"```json\n(.*?)```", document, re.DOTALL)[1])  # type: ignore[index]
 
 
-def test_the_policy_of_the_readme_is_enough(s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """moto checks policies, if told so: this user may do what the README says, and nothing else."""
+def test_the_policy_by_hand_is_enough(s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """moto checks policies, if told so: this user may do what docs/aws.md says, and nothing else."""
     iam = boto3.client(
         "iam",
         endpoint_url=s3.endpoint_url,
@@ -145,7 +146,7 @@ def test_the_policy_of_the_readme_is_enough(s3: S3, tmp_path: Path, monkeypatch:
         aws_access_key_id="testing",
         aws_secret_access_key="testing",
     )
-    policy = json.dumps(policy_of(README.read_text().replace("BUCKET", s3.bucket)))
+    policy = json.dumps(policy_of((PROJECT / "docs" / "aws.md").read_text().replace("BUCKET", s3.bucket)))
     iam.create_user(UserName=s3.bucket)
     iam.put_user_policy(UserName=s3.bucket, PolicyName="readme", PolicyDocument=policy)
     key = iam.create_access_key(UserName=s3.bucket)["AccessKey"]

@@ -123,6 +123,11 @@ CASES: dict[str, tuple[dict, list[tuple[str, str]]]] = {
         GOOD | OAUTH1 | {"twitter_etl_bearer_token": "", "twitter_etl_archive": True},
         [("twitter_etl_archive", "set it to false")],
     ),
+    "keys-beside-a-role": (
+        GOOD | {"twitter_etl_keyless": True, "twitter_etl_environment": {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE"}},
+        [("twitter_etl_environment", "Take them out")],
+    ),
+    "keys-without-a-role": (GOOD | {"twitter_etl_environment": {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE"}}, []),
     "no-mapping": (GOOD | {"twitter_etl_environment": "A=b"}, [("twitter_etl_environment", "NAME: value")]),
 }
 

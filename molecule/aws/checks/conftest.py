@@ -1,0 +1,97 @@
+"""What the tests of the scenario `aws` share: clients of the stand-in account, and playbooks run as a user runs them.
+
+The address, the authority and the credentials are in the environment that molecule.yml sets.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[3]
+STACK = "tweetlake"
+REGION = "us-east-1"
+BUCKET = "tweetlake-molecule"
+INVENTORY = ["-i", "inventory/aws", "-i", "molecule/aws/inventory"]
+
+
+class Ran:
+    """How a playbook ended: exit code, and all it printed in one line, however it was wrapped."""
+
+    def __init__(self, done: subprocess.CompletedProcess[str]) -> None:
+        self.code = done.returncode
+        self.text = " ".join((done.stdout + done.stderr).split())
+
+
+@pytest.fixture(scope="session")
+def client() -> Callable[[str], Any]:
+    """boto3 clients of the account's owner."""
+    return lambda service: boto3.client(service, region_name=REGION)
+
+
+@pytest.fixture(scope="session")
+def playbook() -> Callable[..., Ran]:
+    """Run playbooks, with extra variables and another environment; a value of None takes a variable out."""
+
+    def run(*arguments: str, env: dict[str, str | None] | None = None) -> Ran:
+        inherited: dict[str, str | None] = {**os.environ, "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_CALLBACKS_ENABLED": None}
+        environment = inherited | (env or {})
+        return Ran(
+            subprocess.run(
+                [Path(sys.executable).parent / "ansible-playbook", *INVENTORY, *arguments],
+                cwd=PROJECT,
+                env={name: value for name, value in environment.items() if value is not None},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+            )
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def left_over(client: Callable[[str], Any]) -> Callable[[], list[str]]:
+    """All that bears the stack's tag or name, asked from each service; a terminated host counts as gone."""
+
+    def look() -> list[str]:
+        ec2, iam, glue, s3 = client("ec2"), client("iam"), client("glue"), client("s3")
+        ours = [{"Name": "tag:stack", "Values": [STACK]}]
+        live = [{"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]}]
+        found = [
+            instance["InstanceId"]
+            for reservation in ec2.describe_instances(Filters=ours + live)["Reservations"]
+            for instance in reservation["Instances"]
+        ]
+        found += [one["VolumeId"] for one in ec2.describe_volumes(Filters=ours)["Volumes"]]
+        found += [one["GroupId"] for one in ec2.describe_security_groups(Filters=ours)["SecurityGroups"]]
+        found += [one["AllocationId"] for one in ec2.describe_addresses(Filters=ours)["Addresses"]]
+        found += [one["KeyName"] for one in ec2.describe_key_pairs(Filters=ours)["KeyPairs"]]
+        found += [one["VpcEndpointId"] for one in ec2.describe_vpc_endpoints(Filters=ours)["VpcEndpoints"]]
+        found += [one["RoleName"] for one in iam.list_roles()["Roles"] if one["RoleName"].startswith(STACK)]
+        found += [
+            one["InstanceProfileName"]
+            for one in iam.list_instance_profiles()["InstanceProfiles"]
+            if one["InstanceProfileName"].startswith(STACK)
+        ]
+        found += [
+            one["AlarmName"]
+            for one in client("cloudwatch").describe_alarms()["MetricAlarms"]
+            if one["AlarmName"].startswith(STACK)
+        ]
+        found += [one["Name"] for one in client("events").list_rules(NamePrefix=STACK)["Rules"]]
+        found += [one["Name"] for one in glue.get_databases()["DatabaseList"]]
+        found += [one["Name"] for one in s3.list_buckets()["Buckets"]]
+        # Amazon's own index of tags, for whatever the list above forgets. It keeps terminated hosts for a while.
+        tagged = client("resourcegroupstaggingapi").get_resources(TagFilters=[{"Key": "stack", "Values": [STACK]}])
+        arns = [one["ResourceARN"] for one in tagged["ResourceTagMappingList"]]
+        return found + [arn for arn in arns if ":instance/" not in arn]
+
+    return look
