@@ -240,8 +240,10 @@ class Play:
         return path
 
     def pages_kept(self) -> int:
+        """Whole lines of the spool, without the one that only says that the timeline reaches back so far."""
         files = list(self.spool.glob("*.jsonl")) if self.spool.exists() else []
-        return sum(file.read_bytes().count(b"\n") for file in files)
+        lines = [line for file in files for line in file.read_bytes().split(b"\n")[:-1]]
+        return sum(b'"depth_proven"' not in line for line in lines)
 
     def get(self, key: str) -> bytes | None:
         """An object, past the gate."""
