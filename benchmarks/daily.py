@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import shutil
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -57,8 +56,8 @@ def measure_daily() -> Daily:
         }
         waiting: list[float] = []
 
-        def wait(process: subprocess.Popen[str]) -> None:
-            waiting.append(rss_while_waiting(process, simulator))
+        def wait(launcher: int) -> None:
+            waiting.append(rss_while_waiting(launcher, simulator))
 
         cost_of(command("warm-up", env), env=env)
         cost = cost_of(command("daily", env), env=env)
@@ -81,12 +80,13 @@ def command(bucket: str, env: dict[str, str]) -> list[str]:
     return [sys.executable, str(SCRIPT), *options, "--include-replies", "--include-retweets"]
 
 
-def rss_while_waiting(process: subprocess.Popen[str], simulator: Simulator) -> float:
+def rss_while_waiting(launcher: int, simulator: Simulator) -> float:
     """Let X keep the script waiting before its last page, and see how much memory it has then (MiB)."""
     simulator.reset()
     while sum(request.path.endswith("/tweets") for request in simulator.requests) < PAGES_BEFORE_THE_WAIT:
         time.sleep(0.0005)
     simulator.faults.arm(Fault("rate_limit", count=1, path="/tweets", seconds=WAIT_SECONDS))
     time.sleep(WAIT_SECONDS / 2)
-    resident_pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
+    script = Path(f"/proc/{launcher}/task/{launcher}/children").read_text().strip()
+    resident_pages = int(Path(f"/proc/{script}/statm").read_text().split()[1])
     return resident_pages * os.sysconf("SC_PAGE_SIZE") / MIB

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
-import time
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,25 +28,26 @@ def cost_of(
     command: Sequence[str],
     *,
     env: dict[str, str] | None = None,
-    while_running: Callable[[subprocess.Popen[str]], None] | None = None,
+    while_running: Callable[[int], None] | None = None,
 ) -> Cost:
     """Run a command to its end. Raises CalledProcessError with its messages when it fails.
 
-    `while_running` is called once with the process; it should return when the process ends.
+    `while_running` is called once, with the process id of the launcher, whose only child the command is.
     """
-    began = time.monotonic()
+    result = CACHE / "cost.json"
+    launcher = [sys.executable, "-S", str(Path(__file__).with_name("launch.py")), str(result)]
     with (CACHE / "stdout").open("w+") as out, (CACHE / "stderr").open("w+") as messages:
-        process = subprocess.Popen(command, env=environment() | (env or {}), stdout=out, stderr=messages, text=True)
+        process = subprocess.Popen(
+            [*launcher, *command], env=environment() | (env or {}), stdout=out, stderr=messages, text=True
+        )
         if while_running:
-            while_running(process)
-        _, status, usage = os.wait4(process.pid, 0)
-        wall_seconds = time.monotonic() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
+            while_running(process.pid)
+        code = process.wait()
         out.seek(0)
         messages.seek(0)
-        if process.returncode:
-            raise subprocess.CalledProcessError(process.returncode, command, out.read(), messages.read()[-2000:])
-        return Cost(usage.ru_utime + usage.ru_stime, wall_seconds, usage.ru_maxrss * 1024 / MIB, out.read())
+        if code:
+            raise subprocess.CalledProcessError(code, command, out.read(), messages.read()[-2000:])
+        return Cost(**json.loads(result.read_text()), output=out.read())
 
 
 def environment() -> dict[str, str]:

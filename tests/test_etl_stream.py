@@ -17,8 +17,8 @@ from tweetlake import collect as collecting
 from tweetlake import store
 from tweetlake.cells import csv_cells, iso, json_lists
 from tweetlake.decode import needed_of
-from tweetlake.raw import page_of, parse_json, read_page
-from tweetlake.transform import Rules
+from tweetlake.raw import Page, page_of, parse_json, read_page
+from tweetlake.transform import RowError, Rules, day_of_post, row_of
 
 from tests.etl import collect, run_etl
 from tests.test_etl_hostile import KEYS, PROFILE, VALUES, good_post
@@ -55,8 +55,8 @@ def many_posts(seed: int, posts: int) -> list[dict[str, Any]]:
     return made
 
 
-def expected(posts: list[dict[str, Any]], rules: Rules) -> tuple[list[str], Counter[str]]:
-    """The same rules in the plainest way, with everything in memory: (ids in order, left out)."""
+def expected(posts: list[dict[str, Any]], rules: Rules) -> tuple[list[tuple[str, int]], Counter[str]]:
+    """The same rules in the plainest way, with everything in memory: (ids and likes in order, left out)."""
     usable = [post for post in posts if post["public_metrics"]["like_count"] >= 0]
     by_id = {post["id"]: post for post in usable}
     left_out = Counter(duplicates=len(usable) - len(by_id))
@@ -71,7 +71,7 @@ def expected(posts: list[dict[str, Any]], rules: Rules) -> tuple[list[str], Coun
     if rules.newest:
         left_out["beyond_limit"] = max(0, len(rows) - rules.newest)
         rows = rows[-rules.newest :]
-    return [row["id"] for row in rows], +left_out
+    return [(row["id"], row["public_metrics"]["like_count"]) for row in rows], +left_out
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -88,8 +88,8 @@ def expected(posts: list[dict[str, Any]], rules: Rules) -> tuple[list[str], Coun
 def test_the_store_gives_what_memory_would(seed: int, rules: Rules, small_runs: None) -> None:
     posts = many_posts(seed, 400)
     batch = collect([page_of({"data": posts[n : n + 9]}) for n in range(0, len(posts), 9)], rules)
-    ids, left_out = expected(posts, rules)
-    assert [row["id"] for row in batch.rows] == ids
+    rows, left_out = expected(posts, rules)
+    assert [(row["id"], row["likes"]) for row in batch.rows] == rows
     late = {reason: n for reason, n in batch.left_out.items() if reason != "other_days"}
     assert late == {reason: n for reason, n in left_out.items() if reason != "other_days"}
     assert batch.posts_in == len(batch.rows) + sum(batch.left_out.values()) + len(batch.rejects)
@@ -100,7 +100,7 @@ def test_days_and_chunks_are_cut_where_they_should(small_runs: None) -> None:
     with collecting.collected([page_of({"data": posts})], Rules()) as batch:
         chunks = {day: list(batch.rows.chunks(day)) for day in batch.rows.rows_of_days()}
         everything = [row for day in sorted(chunks) for chunk in chunks[day] for row in chunk.column("id").to_pylist()]
-        assert everything == expected(posts, Rules())[0]
+        assert everything == [post_id for post_id, _ in expected(posts, Rules())[0]]
         for day, tables in chunks.items():
             assert sum(table.num_rows for table in tables) == batch.rows.rows_of_days()[day]
             assert all(table.num_rows == 30 for table in tables[:-1])
@@ -152,7 +152,15 @@ def slow_and_quick(line: bytes) -> None:
     quick = read_page(line)
     assert (quick.users, quick.errors, quick.meta, quick.own) == (slow.users, slow.errors, slow.meta, slow.own)
     assert (quick.collected_at, quick.next_token) == (slow.collected_at, slow.next_token)
-    assert collect([quick]) == collect([slow])
+    assert [outcome(quick, n) for n in range(len(quick.posts))] == [outcome(slow, n) for n in range(len(slow.posts))]
+
+
+def outcome(page: Page, index: int) -> Any:
+    """The row, or the reason why there is none."""
+    try:
+        return row_of(page.posts[index], page, None)
+    except RowError as error:
+        return str(error), day_of_post(page.posts[index])
 
 
 LISTS = st.lists(VALUES, max_size=2)

@@ -201,7 +201,7 @@ def _pages_of_file(name: str, stream: IO[bytes], counts: RawCounts) -> Iterator[
     number = 0
     try:
         for number, line in enumerate(stream, start=1):
-            if not line.strip():
+            if line.isspace():
                 continue
             counts.lines += 1
             try:
@@ -236,7 +236,8 @@ def _open_all(path: str) -> Iterator[tuple[str, AbstractContextManager[IO[bytes]
         else:
             names = [root]
         for name in names:
-            opened = gzip.open(name, "rb") if name.suffix == ".gz" else name.open("rb")  # noqa: SIM115 (caller closes)
+            # A page is a long line: read it in large pieces.
+            opened = gzip.open(name, "rb") if name.suffix == ".gz" else name.open("rb", 1 << 20)  # noqa: SIM115 (caller)
             yield str(name), cast("IO[bytes]", opened)
     except OSError as error:
         raise UsageError(f"--from-raw {path} can't be read: {error.strerror or error}.") from None

@@ -21,8 +21,8 @@ import pyarrow as pa
 from .transform import Rules
 
 BATCH_ROWS = 250  # what is read at least to get a row back
-CHUNK_ROWS = 10_000  # what is handed out at once: about 10 MB
-BATCHES_AT_HAND = 2 * CHUNK_ROWS // BATCH_ROWS
+CHUNK_ROWS = 5_000  # what is handed out at once: about 5 MB
+BATCHES_AT_HAND = CHUNK_ROWS // BATCH_ROWS
 DAY_MS = 86_400_000
 EPOCH = date(1970, 1, 1)
 
