@@ -14,6 +14,7 @@ import pytest
 
 from .conftest import BUCKET, REGION, Ran
 
+pytestmark = pytest.mark.timeout(900)  # whole playbooks, on a busy machine
 LAUNCH = "playbooks/launch.yml"
 Playbook = Callable[..., Ran]
 

@@ -6,6 +6,7 @@ The address, the authority and the credentials are in the environment that molec
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -74,7 +75,11 @@ def left_over(client: Callable[[str], Any]) -> Callable[[], list[str]]:
         found += [one["GroupId"] for one in ec2.describe_security_groups(Filters=ours)["SecurityGroups"]]
         found += [one["AllocationId"] for one in ec2.describe_addresses(Filters=ours)["Addresses"]]
         found += [one["KeyName"] for one in ec2.describe_key_pairs(Filters=ours)["KeyPairs"]]
-        found += [one["VpcEndpointId"] for one in ec2.describe_vpc_endpoints(Filters=ours)["VpcEndpoints"]]
+        found += [
+            one["VpcEndpointId"]
+            for one in ec2.describe_vpc_endpoints(Filters=ours)["VpcEndpoints"]
+            if one["State"] != "deleted"
+        ]
         found += [one["RoleName"] for one in iam.list_roles()["Roles"] if one["RoleName"].startswith(STACK)]
         found += [
             one["InstanceProfileName"]
@@ -89,9 +94,10 @@ def left_over(client: Callable[[str], Any]) -> Callable[[], list[str]]:
         found += [one["Name"] for one in client("events").list_rules(NamePrefix=STACK)["Rules"]]
         found += [one["Name"] for one in glue.get_databases()["DatabaseList"]]
         found += [one["Name"] for one in s3.list_buckets()["Buckets"]]
-        # Amazon's own index of tags, for whatever the list above forgets. It keeps terminated hosts for a while.
+        # Amazon's own index of tags, for whatever the list above forgets. It keeps terminated hosts for a while, and
+        # moto's keeps what was deleted of Glue and of the endpoints.
         tagged = client("resourcegroupstaggingapi").get_resources(TagFilters=[{"Key": "stack", "Values": [STACK]}])
         arns = [one["ResourceARN"] for one in tagged["ResourceTagMappingList"]]
-        return found + [arn for arn in arns if ":instance/" not in arn]
+        return found + [arn for arn in arns if not re.search(":(instance|vpc-endpoint|database)/", arn)]
 
     return look
