@@ -56,6 +56,11 @@ test-slow: setup ## pytest, no host, the rest: every fault at every step of a ru
 test-roles: setup-hosts ## Molecule: every role and the whole site on real systemd hosts
 	for scenario in $(ROLES) default; do echo "== molecule test -s $$scenario"; $(MOLECULE) test -s $$scenario; done
 
+test-browser: setup-hosts ## What people do in the UI, in Chromium, with the demo's (after `make demo`)
+	UI_URL=https://localhost:8443 UI_CA_FILE=inventory/local/demo-ca.crt \
+	  UI_PASSWORD="$$($(SUDO) podman exec tweetlake-demo cat /etc/airflow/credentials/password-admin)" \
+	  $(BIN)/python -m pytest tests/browser
+
 test-faults: setup ## Every fault x phase x kill against the script; writes docs/reliability.md
 	$(BIN)/python -m tests.faults
 
@@ -76,7 +81,7 @@ export: $(UV) ## Write the hosts' requirements from uv.lock
 	$(UV) export -q --only-group certbot --no-header -o roles/https/files/requirements.txt
 	echo "uv==$(UV_VERSION)" | $(UV) pip compile -q --generate-hashes --no-header --universal --python-version 3.11 - > roles/python/files/uv.txt
 
-.PHONY: help demo demo-stop test setup setup-hosts lint test-fast test-slow test-roles test-faults fuzz bench lock export
+.PHONY: help demo demo-stop test setup setup-hosts lint test-fast test-slow test-roles test-browser test-faults fuzz bench lock export
 
 # ---- how the two environments come to be
 
