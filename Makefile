@@ -9,14 +9,14 @@ UV_VERSION := 0.13.8
 BIN := .venv/bin
 PLAYBOOK := $(BIN)/ansible-playbook
 MOLECULE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/molecule
-ROLES := aws python postgresql airflow https twitter_etl
+ROLES := aws python host postgresql airflow https twitter_etl
 
 # uv trusts what the machine trusts, so that it works behind a TLS-inspecting proxy too.
 export UV_SYSTEM_CERTS := 1
 export ANSIBLE_FORCE_COLOR ?= $(if $(CI),0,1)
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ## ---- the two commands of the README
 
@@ -70,6 +70,10 @@ bench: setup .cache/twarc-venv/.synced ## Measure the script against its peers a
 fuzz: setup ## Search SECONDS (300) long for pages that break the script, with coverage as guide
 	$(BIN)/python -m tests.fuzz $(or $(SECONDS),300) .cache/fuzz-corpus
 
+INVENTORY ?= inventory/local
+test-security: setup ## Attack the demo's host (INVENTORY=...: another test host); prints counts
+	$(PLAYBOOK) -i $(INVENTORY) tests/security/play.yml
+
 lock: $(UV) ## Update uv.lock and the hash-locked requirements that hosts install
 	$(UV) lock --upgrade
 	$(MAKE) export
@@ -81,7 +85,7 @@ export: $(UV) ## Write the hosts' requirements from uv.lock
 	$(UV) export -q --only-group certbot --no-header -o roles/https/files/requirements.txt
 	echo "uv==$(UV_VERSION)" | $(UV) pip compile -q --generate-hashes --no-header --universal --python-version 3.11 - > roles/python/files/uv.txt
 
-.PHONY: help demo demo-stop test setup setup-hosts lint test-fast test-slow test-roles test-browser test-faults fuzz bench lock export
+.PHONY: help demo demo-stop test setup setup-hosts lint test-fast test-slow test-roles test-security test-browser test-faults fuzz bench lock export
 
 # ---- how the two environments come to be
 
