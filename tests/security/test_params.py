@@ -23,6 +23,7 @@ REFUSED = {
     "a date and more": {"date": "2026-01-01; id"},
     "no date": {"date": "2026-99-99' --archive"},
     "a word for a number": {"latest": "1; id"},
+    "a sum that is none": {"max_cost": "0.1$(id)"},
     "a list": {"query": ["a", "b"]},
     "an object": {"account": {"$ne": ""}},
     "1 MB": {"query": "x" * 1_000_000},
