@@ -16,13 +16,14 @@ for name, ranges in asked["ranges"].items():
             networks[name].append(ipaddress.ip_network(text))
         except ValueError as error:
             print(f"{name}: {error}. Give an address or a network, such as 192.0.2.0/24 or 2001:db8::/32.")
-if not networks["host_admin_ranges"]:
+client, _, _, port = asked["connection"].split() if asked["connection"] else ("::1", "", "", asked["port"])
+address = ipaddress.ip_address(client.partition("%")[0])
+address = getattr(address, "ipv4_mapped", None) or address
+if address.is_loopback:  # Ansible on the host itself, or a tunnel that ends there (AWS SSM): always let in
+    pass
+elif not networks["host_admin_ranges"]:
     print("host_admin_ranges: is empty, so nobody could reach SSH. Give your address or network.")
-elif asked["connection"]:
-    client, _, _, port = asked["connection"].split()
-    address = ipaddress.ip_address(client.partition("%")[0])
-    address = getattr(address, "ipv4_mapped", None) or address
-    if not any(address in network for network in networks["host_admin_ranges"]):
-        print(f"host_admin_ranges: your own address, as this host sees it, is {address}, in none of them. Add it.")
-    if int(port) != asked["port"]:
-        print(f"host_ssh_port: is {asked['port']}, but you came in through port {port}. Set it to that.")
+elif not any(address in network for network in networks["host_admin_ranges"]):
+    print(f"host_admin_ranges: your own address, as this host sees it, is {address}, in none of them. Add it.")
+if int(port) != asked["port"]:
+    print(f"host_ssh_port: is {asked['port']}, but you came in through port {port}. Set it to that.")
