@@ -55,13 +55,18 @@ def operations(host) -> list[tuple[str, str]]:
 def test_no_path_answers_without_a_token(host, operations, count):
     answers = {}
     with requests.Session() as session:
-        session.verify = host.ca_file or True
         for method, path in operations:
             filled = re.sub(r"\{\w*id\}", "1a2b3c4d-0000-4000-8000-000000000000", path)
             filled = re.sub(r"\{.*?\}", "1", filled)
             body = {} if method in ("post", "put", "patch") else None
             answer = session.request(
-                method, host.base_url + filled, json=body, timeout=60, allow_redirects=False, stream=True
+                method,
+                host.base_url + filled,
+                json=body,
+                timeout=60,
+                allow_redirects=False,
+                stream=True,
+                verify=host.ca_file or True,
             )
             answers[method, path] = answer.status_code
             answer.close()
@@ -125,9 +130,9 @@ def raw(host, path: str, headers: dict[str, str] | None = None) -> tuple[int, st
     url = urlsplit(host.base_url)
     if host.proxied:
         context = ssl.create_default_context(cafile=host.ca_file)
-        connection = http.client.HTTPSConnection(url.hostname, url.port or 443, timeout=30, context=context)
+        connection = http.client.HTTPSConnection(url.hostname, url.port or 443, timeout=60, context=context)
     else:
-        connection = http.client.HTTPConnection(url.hostname, url.port or 80, timeout=30)
+        connection = http.client.HTTPConnection(url.hostname, url.port or 80, timeout=60)
     connection.putrequest("GET", path, skip_host=True)
     for name, value in ({"Host": url.netloc} | (headers or {})).items():
         connection.putheader(name, value)
