@@ -149,7 +149,6 @@ def test_an_account_without_posts_is_an_empty_day(x_api: Any, s3: S3, env: dict[
         ("cut_body", 6, 5),
         ("invalid_json", 6, 5),
         ("errors_only", 8, 1),
-        ("repeated_token", 8, 2),
     ],
 )
 def test_faults_end_with_their_code(
@@ -169,6 +168,15 @@ def test_passing_faults_are_survived(x_api: Any, s3: S3, env: dict[str, str], fa
     run = land(env, s3)
     assert run.code == 0, run.log
     assert run.rows > 20
+
+
+def test_the_same_page_for_ever_is_an_error_and_not_a_loop(x_api: Any, s3: S3, env: dict[str, str]) -> None:
+    post = {"id": "2123566994028678087", "text": "again", "created_at": f"{yesterday()}T12:00:00.000Z"}
+    x_api.replay([{"data": [post], "meta": {"result_count": 1, "next_token": "here"}}] * 100)
+    run = land(env, s3)
+    assert run.code == 8 and "twice" in run.summary["error"], run.log
+    assert sum("/tweets" in request.path for request in x_api.requests) == 3, "by the token, then by the id"
+    assert s3.all_keys() == [], "nothing is committed"
 
 
 def test_a_server_that_hangs_ends_at_the_timeout(x_api: Any, s3: S3, env: dict[str, str]) -> None:
