@@ -52,7 +52,7 @@ def start() -> int:
     with log.open("wb") as out:
         process = subprocess.Popen(
             command,
-            env={**os.environ, "MOTO_AMIS_PATH": str(IMAGES)},
+            env={**os.environ, "MOTO_AMIS_PATH": str(IMAGES), "MOTO_S3_ALLOW_CROSSACCOUNT_ACCESS": "false"},
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
