@@ -76,7 +76,7 @@ def command(bucket: str, env: dict[str, str]) -> list[str]:
     client = boto3.client("s3", endpoint_url=env["AWS_ENDPOINT_URL"], region_name="us-east-1", **keys)
     client.create_bucket(Bucket=f"bench-{bucket}")
     yesterday = str((datetime.now(UTC) - timedelta(days=1)).date())
-    options = ["--account", "prolific", "--date", yesterday, "--limit", str(POSTS), "--to", f"s3://bench-{bucket}"]
+    options = ["--account", "thousand", "--date", yesterday, "--to", f"s3://bench-{bucket}"]
     return [sys.executable, str(SCRIPT), *options, "--include-replies", "--include-retweets"]
 
 

@@ -24,6 +24,7 @@ KINDS = {
     "prolific": "prolific",
     "occasional": "occasional",
     "three_pages": "three_pages",
+    "thousand": "thousand",
 }
 """Accounts that differ from the ordinary; every other valid name is an ordinary account."""
 
@@ -174,6 +175,8 @@ def posts_on(account: Account, day: date) -> int:
             return number % 3
         case "three_pages":
             return 201 + number % 100
+        case "thousand":
+            return 1000
         case _:
             return len(RECIPES) + number % (61 - len(RECIPES))
 
