@@ -35,6 +35,10 @@ def start(args: argparse.Namespace) -> int:
     if _running_pid(args):
         print("running")
         return 0
+    taken = [port for port in (args.x_api_port, args.aws_port) if _answers(args.host, port)]
+    if taken:  # by stand-ins of another clone, say: hosts would talk to those
+        print(f"Another program listens on {args.host}, port {taken[0]}. Stop it, then try again.", file=sys.stderr)
+        return 1
     log = _state_file(args, "log")
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "tests.cloud", "serve", "--host", args.host, "--bucket", args.bucket]
