@@ -76,7 +76,8 @@ def pipe(base: Path, posts: int, *, one_window: bool) -> Iterator[Path]:
 
 def twarc_csv(pages: Path, posts: int) -> Measured:
     """twarc-csv on the same file. Raises RuntimeError unless it has the same ids as the script."""
-    options = ["--bearer-token", "unused", "csv", "--extra-input-columns", TWARC_EXTRA_COLUMNS]
+    options = ["--log", str(CACHE / "twarc.log"), "--bearer-token", "unused"]
+    options += ["csv", "--extra-input-columns", TWARC_EXTRA_COLUMNS]
     cost = cost_of([str(TWARC), *options, str(pages), str(PEER_CSV)])
     compare_ids(posts)
     return Measured(posts, cost)
