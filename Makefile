@@ -50,8 +50,8 @@ test-fast: setup ## pytest, no host, under a minute: script, simulator, DAG, rol
 	$(BIN)/python -m pytest -n 2 -m "not slow" tests
 	AIRFLOW_HOME=$$(mktemp -d) .cache/airflow-venv/bin/python -m pytest --noconftest tests/test_dag.py
 
-test-slow: setup ## pytest, no host, the rest: every fault at every step of a run
-	$(BIN)/python -m pytest -m slow tests
+test-slow: setup ## pytest, no host, the rest: faults at every step, hostile pages, recordings, preflights
+	$(BIN)/python -m pytest -n 2 -m slow tests
 
 test-roles: setup-hosts ## Molecule: every role and the whole site on real systemd hosts
 	for scenario in $(ROLES) default; do echo "== molecule test -s $$scenario"; $(MOLECULE) test -s $$scenario; done

@@ -185,6 +185,7 @@ def test_duckdb_reads_the_parquet_alike(lake: Lake) -> None:
 
 
 @pytest.mark.skipif(not SPREADSHEET, reason="LibreOffice isn't installed (apt-get install libreoffice-calc-nogui)")
+@pytest.mark.slow
 def test_a_spreadsheet_that_imports_as_text(lake: Lake, tmp_path: Path) -> None:
     """LibreOffice's import with all columns as text: no formula, and every cell is what the CSV has."""
     import openpyxl

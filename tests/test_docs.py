@@ -137,6 +137,7 @@ def policy_of(document: str) -> dict:
     return json.loads(re.search(r"```json\n(.*?)```", document, re.DOTALL)[1])  # type: ignore[index]
 
 
+@pytest.mark.slow
 def test_the_policy_by_hand_is_enough(s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """moto checks policies, if told so: this user may do what docs/aws.md says, and nothing else."""
     iam = boto3.client(

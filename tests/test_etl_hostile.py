@@ -27,6 +27,7 @@ FUZZ_SECONDS = 15
 PROFILE = settings(max_examples=50, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(400)
 @PROFILE
 @given(pages=st.lists(PAGE | ANYTHING, max_size=3))
@@ -35,6 +36,7 @@ def test_no_page_breaks_the_run_or_its_neighbours(pages: list[Any]) -> None:
     assert check(NEIGHBOURS[0] + lines + NEIGHBOURS[1]).code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(400)
 @PROFILE
 @given(junk=st.lists(st.binary(max_size=40), max_size=4))

@@ -131,6 +131,7 @@ def test_an_account_without_posts_is_an_empty_day(x_api: Any, s3: S3, env: dict[
     assert json.loads(s3.read(f"twitter/dt={yesterday()}/_manifest.json"))["rows"] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "code", "requests"),
     [
@@ -162,6 +163,7 @@ def test_faults_end_with_their_code(
     assert s3.all_keys() == [], "nothing is committed"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["rate_limit", "server_error", "reset", "cut_body", "invalid_json", "empty_page"])
 def test_passing_faults_are_survived(x_api: Any, s3: S3, env: dict[str, str], fault: str) -> None:
     x_api.fault(fault, count=1, path="/tweets")

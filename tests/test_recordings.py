@@ -15,7 +15,7 @@ TWARC = sorted((RECORDINGS / "twarc_csv").glob("*.json*"))
 CASSETTES = sorted((RECORDINGS / "tweepy_cassettes").glob("*.json"))
 FILES_WITHOUT_POSTS = {"counts", "users", "lists", "tweets_compliance", "users_compliance", "empty"}
 
-pytestmark = pytest.mark.skipif(not TWARC, reason=f"no recordings in {RECORDINGS}")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not TWARC, reason=f"no recordings in {RECORDINGS}")]
 
 
 def post_ids(path: Path) -> set[str]:

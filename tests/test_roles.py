@@ -218,6 +218,7 @@ def test_the_dag_is_copied_not_templated():
     assert (PROJECT / copied["src"].partition("}}/")[2]).exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_preflight_names_every_bad_value_and_the_fix(complaints, case):
     """Each complaint, in order, begins with the names of the values and holds what to do."""
@@ -228,6 +229,7 @@ def test_preflight_names_every_bad_value_and_the_fix(complaints, case):
         assert fix in complaint
 
 
+@pytest.mark.slow
 def test_preflight_says_the_same_in_check_mode(complaints, tmp_path):
     assert preflight(tmp_path, "--check") == complaints
 
