@@ -114,7 +114,7 @@ def test_a_wrong_client_is_named(
 def test_runs_at_once_refresh_once(x_api: Any, env: dict[str, str], tmp_path: Path) -> None:
     """A refresh token works once: the second of two that send it would be locked out."""
     with ThreadPoolExecutor(4) as pool:
-        runs = list(pool.map(lambda name: land(env, tmp_path, name), ["nasa", "esa", "quiet", "lakekeeper"]))
+        runs = list(pool.map(lambda name: land(env, tmp_path / name, name), ["nasa", "esa", "quiet", "lakekeeper"]))
     assert [run.code for run in runs] == [0, 0, 0, 0], [run.log for run in runs]
     assert x_api.refreshes == 1
 
