@@ -47,11 +47,11 @@ lint: setup ## ansible-lint (production), yamllint, ruff, mypy, lock files in st
 	$(UV) lock --check
 
 test-fast: setup ## pytest, no host, under a minute: script, simulator, DAG, role contracts
-	$(BIN)/python -m pytest -n 2 -m "not slow" tests
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" tests
 	AIRFLOW_HOME=$$(mktemp -d) .cache/airflow-venv/bin/python -m pytest --noconftest tests/test_dag.py
 
 test-slow: setup ## pytest, no host, the rest: faults at every step, hostile pages, recordings, preflights
-	$(BIN)/python -m pytest -n 2 -m slow tests
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow tests
 
 test-roles: setup-hosts ## Molecule: every role and the whole site on real systemd hosts
 	for scenario in $(ROLES) default; do echo "== molecule test -s $$scenario"; $(MOLECULE) test -s $$scenario; done
