@@ -46,7 +46,7 @@ lint: setup ## ansible-lint (production), yamllint, ruff, mypy, lock files in st
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ansible-lint --offline
 	$(UV) lock --check
 
-test-fast: setup ## pytest, no host, under a minute: script, simulator, DAG, role contracts
+test-fast: setup ## pytest, no host, a minute or two: script, simulator, DAG, role contracts
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" tests
 	AIRFLOW_HOME=$$(mktemp -d) .cache/airflow-venv/bin/python -m pytest --noconftest tests/test_dag.py
 
