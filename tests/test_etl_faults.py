@@ -85,12 +85,16 @@ def test_two_runs_at_once(x_api: Any, s3: S3, env: dict[str, str]) -> None:
     check_landed(s3, x_api)
 
 
+def spools(env: dict[str, str]) -> list[Path]:
+    return list((Path(env["TWITTER_ETL_STATE_DIR"]) / "spool").glob("*.jsonl"))
+
+
 @pytest.mark.parametrize("bytes_free", [100, 30_000])
 def test_a_full_disk(bytes_free: int, x_api: Any, s3: S3, env: dict[str, str]) -> None:
     """A limit on the size of files stands for it: writes fail with an OSError alike."""
     limited = subprocess.run(
         [sys.executable, str(SCRIPT), *arguments(s3, "prolific")],
-        env=env,
+        env=env | {"PYTHONDONTWRITEBYTECODE": "1"},  # a module cut off there would stay broken for all
         capture_output=True,
         text=True,
         timeout=60,
@@ -98,7 +102,10 @@ def test_a_full_disk(bytes_free: int, x_api: Any, s3: S3, env: dict[str, str]) -
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_free, bytes_free)),
     )
     assert limited.returncode == 2 and "Traceback" not in limited.stderr, limited.stderr
-    assert "room" in json.loads(limited.stdout.splitlines()[-1])["hint"]
+    summary = json.loads(limited.stdout.splitlines()[-1])
+    assert "room" in summary["hint"]
+    assert summary["posts_billed"] == x_api.billed_posts, "what X has billed is said, kept or not"
+    assert bool(summary["kept"]) == any(file.stat().st_size for file in spools(env)), "half a page isn't kept"
     assert run_etl(*arguments(s3, "prolific"), env=env).code == 0
     check_landed(s3, x_api)
 

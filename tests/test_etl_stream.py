@@ -119,6 +119,7 @@ def test_a_reject_of_another_day_leaves_that_day_alone(tmp_path: Path) -> None:
 
 
 def test_a_full_temporary_disk_is_said(tmp_path: Path) -> None:
+    import os
     import resource
     import subprocess
     import sys
@@ -132,6 +133,7 @@ def test_a_full_temporary_disk_is_said(tmp_path: Path) -> None:
         text=True,
         check=False,
         timeout=60,
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},  # a module cut off there would stay broken for all
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)),
     )
     assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr

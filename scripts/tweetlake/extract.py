@@ -210,9 +210,10 @@ def next_page(
         "users_billed": drain.spend.users_billed,
         **({"until_id": until_id} if until_id else {}),
     }
-    spool.append(document)
     count(page, drain.spend)
-    budget.settle(key, count(page, budget.run), len(page.posts))
+    billed_usd = count(page, budget.run)  # by X, whether the disk takes the page or not
+    spool.append(document)
+    budget.settle(key, billed_usd, len(page.posts))
     drain.pages += 1
     return page
 

@@ -84,11 +84,14 @@ class Spool:
         """Keep a page: on the disk, not only in a buffer, when this returns."""
         if self._file is None:
             raise RuntimeError("the spool isn't open")
+        whole_bytes = os.fstat(self._file.fileno()).st_size
         try:
             self._file.write(dump_json(document) + b"\n")
             self._file.flush()
             os.fsync(self._file.fileno())
         except OSError as error:
+            with contextlib.suppress(OSError):  # what was written of the page is not a page that is kept
+                os.ftruncate(self._file.fileno(), whole_bytes)
             raise disk_error(self.path, error) from None
 
     def restart(self) -> None:
