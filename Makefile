@@ -13,6 +13,8 @@ ROLES := aws python host postgresql airflow https twitter_etl
 
 # uv trusts what the machine trusts, so that it works behind a TLS-inspecting proxy too.
 export UV_SYSTEM_CERTS := 1
+# Images of containers like to set it; each module of Ansible would then compile its libraries anew: twice the time.
+export PYTHONDONTWRITEBYTECODE :=
 export ANSIBLE_FORCE_COLOR ?= $(if $(CI),0,1)
 
 help: ## Show this list
@@ -61,6 +63,9 @@ test-browser: setup-hosts ## What people do in the UI, in Chromium, with the dem
 	  UI_PASSWORD="$$($(SUDO) podman exec tweetlake-demo cat /etc/airflow/credentials/password-admin)" \
 	  $(BIN)/python -m pytest tests/browser
 
+test-launch: setup-hosts ## launch.yml and site.yml as one command: moto for AWS, a test host for EC2's (5 minutes)
+	$(BIN)/python -m pytest -x molecule/aws/checks/one_command.py
+
 test-faults: setup ## Every fault x phase x kill against the script; writes docs/reliability.md
 	$(BIN)/python -m tests.faults
 
@@ -85,7 +90,7 @@ export: $(UV) ## Write the hosts' requirements from uv.lock
 	$(UV) export -q --only-group certbot --no-header -o roles/https/files/requirements.txt
 	echo "uv==$(UV_VERSION)" | $(UV) pip compile -q --generate-hashes --no-header --universal --python-version 3.11 - > roles/python/files/uv.txt
 
-.PHONY: help demo demo-stop test setup setup-hosts lint test-fast test-slow test-roles test-security test-browser test-faults fuzz bench lock export
+.PHONY: help demo demo-stop test setup setup-hosts lint test-fast test-slow test-roles test-security test-browser test-launch test-faults fuzz bench lock export
 
 # ---- how the two environments come to be
 

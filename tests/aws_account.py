@@ -4,7 +4,8 @@
     python -m tests.aws_account stop
 
 TLS is on because the bucket's policy refuses everything else. The certificate is of an authority made on the spot:
-AWS_CA_BUNDLE has to name .cache/aws-account/ca.crt. The images are those of images.json beside the scenario.
+AWS_CA_BUNDLE has to name .cache/aws-account/ca.crt. The images are those of images.json beside the scenario. All
+requests are kept in .cache/aws-account/requests.jsonl, for what moto is told and forgets.
 """
 
 import argparse
@@ -26,8 +27,8 @@ from cryptography.x509.oid import NameOID
 
 PROJECT = Path(__file__).resolve().parent.parent
 FOLDER = PROJECT / ".cache" / "aws-account"
+REQUESTS = FOLDER / "requests.jsonl"
 IMAGES = PROJECT / "molecule" / "aws" / "images.json"
-HOST = "127.0.0.1"
 PORT = 5443
 START_TIMEOUT_SECONDS = 30
 VALID_DAYS = 2
@@ -36,23 +37,35 @@ VALID_DAYS = 2
 def main() -> int:
     parser = argparse.ArgumentParser(prog="tests.aws_account", description="A stand-in for a whole AWS account.")
     parser.add_argument("verb", choices=["start", "stop"])
-    return {"start": start, "stop": stop}[parser.parse_args().verb]()
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on, and of the certificate")
+    args = parser.parse_args()
+    return start(args.host) if args.verb == "start" else stop()
 
 
-def start() -> int:
+def start(host: str) -> int:
     """Start the process, empty; print `started` or `running`. Fails with its log when it does not come up."""
     if running_pid():
         print("running")
         return 0
+    if answers(host):  # the stand-in of another clone, say: playbooks would talk to that
+        print(f"Another program listens on {host}, port {PORT}. Stop it, then try again.", file=sys.stderr)
+        return 1
     FOLDER.mkdir(parents=True, exist_ok=True)
-    write_certificates()
+    write_certificates(host)
     log = FOLDER / "server.log"
-    command = [sys.executable, "-m", "moto.server", "-H", HOST, "-p", str(PORT)]
+    command = [sys.executable, "-m", "moto.server", "-H", host, "-p", str(PORT)]
     command += ["-s", "-c", str(FOLDER / "server.crt"), "-k", str(FOLDER / "server.key")]
     with log.open("wb") as out:
         process = subprocess.Popen(
             command,
-            env={**os.environ, "MOTO_AMIS_PATH": str(IMAGES), "MOTO_S3_ALLOW_CROSSACCOUNT_ACCESS": "false"},
+            env={
+                **os.environ,
+                "MOTO_AMIS_PATH": str(IMAGES),
+                "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
+                "MOTO_S3_ALLOW_CROSSACCOUNT_ACCESS": "false",
+                "MOTO_ENABLE_RECORDING": "true",
+                "MOTO_RECORDER_FILEPATH": str(REQUESTS),
+            },
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
@@ -61,10 +74,9 @@ def start() -> int:
     (FOLDER / "pid").write_text(str(process.pid))
     deadline = time.monotonic() + START_TIMEOUT_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex((HOST, PORT)) == 0:
-                print("started")
-                return 0
+        if answers(host):
+            print("started")
+            return 0
         time.sleep(0.1)
     print(f"The AWS stand-in did not come up; its log:\n{log.read_text()[-2000:]}", file=sys.stderr)
     return 1
@@ -90,11 +102,18 @@ def running_pid() -> int | None:
     return pid if b"moto.server" in command else None
 
 
-def write_certificates() -> None:
-    """An authority, and a certificate of it for the loopback address."""
+def answers(host: str) -> bool:
+    """Whether anything listens there."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((host, PORT)) == 0
+
+
+def write_certificates(host: str) -> None:
+    """An authority, and a certificate of it for the address."""
     ca_key, server_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     ca = sign("AWS stand-in CA", ca_key, "AWS stand-in CA", ca_key, x509.BasicConstraints(ca=True, path_length=0))
-    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(HOST)), x509.DNSName("localhost")])
+    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(host)), x509.DNSName("localhost")])
     server = sign("AWS stand-in", server_key, "AWS stand-in CA", ca_key, names)
     (FOLDER / "ca.crt").write_bytes(ca.public_bytes(serialization.Encoding.PEM))
     (FOLDER / "server.crt").write_bytes(server.public_bytes(serialization.Encoding.PEM))

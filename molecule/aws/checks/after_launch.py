@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-import boto3
 import botocore.exceptions
 import pytest
 
-from .conftest import BUCKET, INVENTORY, PROJECT, REGION, STACK, Ran
+from tests.aws_account import REQUESTS
 
-Client = Callable[[str], Any]
+from .conftest import BUCKET, INVENTORY, PROJECT, REGION, STACK, Client, Ran, client_of, playbook, run_ansible
+
 TAGS = {"project": "tweetlake", "stack": STACK, "owner": "molecule"}
 ADMIN4, ADMIN6 = "198.51.100.7/32", "2001:db8:7::/48"
 pytestmark = pytest.mark.timeout(900)  # whole playbooks, on a busy machine
@@ -32,6 +36,43 @@ def as_dict(tags: list[dict[str, str]]) -> dict[str, str]:
 
 def tagged(tags: list[dict[str, str]]) -> bool:
     return as_dict(tags).items() >= TAGS.items()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def runs(
+    client: Client, at_once: Callable[..., Future[Ran]], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Future[Ran]]:
+    """What reads the stack, or refuses to touch it, under way beside the tests."""
+    client("ssm").put_parameter(Name=f"/{STACK}/x_bearer_token", Value="from-ssm", Type="SecureString")
+    secret = json.dumps({"x_bearer_token": "from-secretsmanager"})
+    client("secretsmanager").create_secret(Name=STACK, SecretString=secret)
+    folder = tmp_path_factory.mktemp("vault")
+    inventory = shutil.copytree(PROJECT / "inventory" / "aws", folder / "aws")
+    vault, password = inventory / "group_vars" / "airflow" / "vault.yml", folder / "password"
+    vault.write_text('vault_x_bearer_token: "from-vault"\n')
+    password.write_text("stand-in\n")
+    program = Path(sys.executable).parent / "ansible-vault"
+    subprocess.run([program, "encrypt", "--vault-password-file", password, vault], capture_output=True, check=True)
+    show, destroy = "molecule/aws/show_secret.yml", "playbooks/destroy.yml"
+    return {
+        "check": at_once(playbook, "playbooks/launch.yml", "--check", "--diff"),
+        "ssm": at_once(playbook, show, "-e", "secrets_from=ssm"),
+        "secretsmanager": at_once(playbook, show, "-e", "secrets_from=secretsmanager"),
+        "vault": at_once(
+            playbook, show, "--vault-password-file", str(password), inventory=["-i", str(inventory), *INVENTORY[2:]]
+        ),
+        "nowhere": at_once(playbook, show, "-e", "secrets_from=somewhere"),
+        "inventory": at_once(run_ansible, "ansible-inventory", "--list"),
+        "unnamed": at_once(playbook, destroy),
+        "misnamed": at_once(playbook, destroy, "-e", "aws_destroy_confirm=another"),
+    }
+
+
+@pytest.fixture(scope="module")
+def settled(runs: dict[str, Future[Ran]]) -> None:
+    """All of them are over: permissions are enforced for everybody or for nobody."""
+    for run in runs.values():
+        run.result()
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +139,14 @@ def test_the_host_is_what_was_asked_for(client: Client, instance: dict[str, Any]
         return ec2.describe_instance_attribute(InstanceId=instance["InstanceId"], Attribute=name)
 
     assert attribute("disableApiTermination")["DisableApiTermination"]["Value"] is True
+    # moto calls every host's credits `standard`, so what EC2 was told is read instead.
+    asked = [
+        urllib.parse.parse_qs(base64.b64decode(request["body"]).decode())
+        for request in map(json.loads, REQUESTS.read_text().splitlines())
+        if "/ec2/aws4_request" in request["headers"].get("Authorization", "")
+    ]
+    (launch,) = [request for request in asked if request["Action"] == ["RunInstances"]]
+    assert launch["CreditSpecification.CpuCredits"] == ["standard"]
     # ec2_vol_info fails against moto, which leaves out a field; boto3 doesn't mind.
     (device,) = instance["BlockDeviceMappings"]
     (volume,) = ec2.describe_volumes(VolumeIds=[device["Ebs"]["VolumeId"]])["Volumes"]
@@ -116,6 +165,18 @@ def test_the_firewall_lets_only_the_admin_in(client: Client, instance: dict[str,
     }
     assert open_to == {("tcp", port, port, address) for port in (22, 443) for address in (ADMIN4, ADMIN6)}
     assert tagged(group["Tags"])
+
+
+def test_the_rest_is_tagged(client: Client) -> None:
+    """What the other tests don't look at."""
+    iam = client("iam")
+    for role in (f"{STACK}-host", f"{STACK}-clock"):
+        assert tagged(iam.list_role_tags(RoleName=role)["Tags"])
+    assert tagged(iam.get_instance_profile(InstanceProfileName=f"{STACK}-host")["InstanceProfile"]["Tags"])
+    (key,) = client("ec2").describe_key_pairs()["KeyPairs"]
+    assert tagged(key["Tags"])
+    database = f"arn:aws:glue:{REGION}:123456789012:database/{STACK}"
+    assert client("glue").get_tags(ResourceArn=database)["Tags"].items() >= TAGS.items()
 
 
 def test_it_recovers_and_keeps_its_address(client: Client, instance: dict[str, Any]) -> None:
@@ -149,39 +210,48 @@ def test_it_pauses_at_night(client: Client, instance: dict[str, Any]) -> None:
         }
 
 
-def test_athena_finds_what_the_script_writes(client: Client, landed: None) -> None:
-    """Columns and types of the tables are those of the files, and their templates lead to the day."""
-    import pyarrow as pa
-    import pyarrow.parquet
+# ---- what ran beside
 
-    glue, s3 = client("glue"), client("s3")
-    tables = {table["Name"]: table for table in glue.get_tables(DatabaseName=STACK)["TableList"]}
-    assert set(tables) == {"twitter", "twitter_parquet"}
-    for name, file in {"twitter": "refined_tweets.csv", "twitter_parquet": "refined_tweets.parquet"}.items():
-        parameters = tables[name]["Parameters"]
-        assert parameters["projection.enabled"] == "true"
-        assert parameters["projection.dt.range"] == "2026-01-01,NOW"
-        assert [key["Name"] for key in tables[name]["PartitionKeys"]] == ["dt"]
-        place = parameters["storage.location.template"].replace("${dt}", "2024-06-10")
-        assert place.startswith(tables[name]["StorageDescriptor"]["Location"])
-        key = place.removeprefix(f"s3://{BUCKET}/") + f"/{file}"
-        assert s3.head_object(Bucket=BUCKET, Key=key)["ContentLength"] > 0
 
-    body = s3.get_object(Bucket=BUCKET, Key="posts/twitter_parquet/dt=2024-06-10/refined_tweets.parquet")["Body"].read()
-    athena = {"int64": "bigint", "bool": "boolean", "string": "string"}
+def test_nothing_would_change(runs: dict[str, Future[Ran]]) -> None:
+    """A check run over the whole stack."""
+    ran = runs["check"].result()
+    assert ran.code == 0, ran.text
+    assert set(re.findall(r"changed=(\d+)", ran.text)) == {"0"}, ran.text
 
-    def type_of(field: pa.Field) -> str:
-        if pa.types.is_list(field.type):
-            return "array<string>"
-        return "timestamp" if pa.types.is_timestamp(field.type) else athena[str(field.type)]
 
-    written = [(field.name, type_of(field)) for field in pyarrow.parquet.read_schema(pa.BufferReader(body))]
-    parquet = tables["twitter_parquet"]["StorageDescriptor"]["Columns"]
-    assert [(column["Name"], column["Type"]) for column in parquet] == written
-    csv = tables["twitter"]["StorageDescriptor"]["Columns"]
-    assert [(column["Name"], column["Type"]) for column in csv] == [(name, "string") for name, _ in written]
-    header = s3.get_object(Bucket=BUCKET, Key=f"{DAY}/refined_tweets.csv")["Body"].read().split(b"\n")[0]
-    assert header.decode().replace('"', "").split(",") == [name for name, _ in written]
+def test_the_inventory_finds_the_host_by_tag(runs: dict[str, Future[Ran]], instance: dict[str, Any]) -> None:
+    listed = json.loads(runs["inventory"].result().output)
+    assert listed["airflow"]["hosts"] == [STACK]
+    facts = listed["_meta"]["hostvars"][STACK]
+    # Ansible marks what comes from outside as not to be templated.
+    assert facts["ec2_instance_id"] == {"__ansible_unsafe": instance["InstanceId"]}
+    assert facts["ec2_public_ip_address"] == {"__ansible_unsafe": instance["PublicIpAddress"]}
+
+
+@pytest.mark.parametrize("store", ["vault", "ssm", "secretsmanager"])
+def test_secrets_come_from_the_store_that_is_named(runs: dict[str, Future[Ran]], store: str) -> None:
+    """Through the preflight of the ETL's role, which wants to see a token, and a task that shows what it got."""
+    ran = runs[store].result()
+    assert ran.code == 0, ran.text
+    assert f"the token is from-{store}, its password is empty" in ran.text
+
+
+def test_a_store_that_there_is_not(runs: dict[str, Future[Ran]]) -> None:
+    ran = runs["nowhere"].result()
+    assert ran.code == 2
+    assert "secrets_from: somewhere is none of vault, ssm, secretsmanager" in ran.text
+
+
+@pytest.mark.parametrize("answer", ["unnamed", "misnamed"])
+def test_destroy_wants_to_hear_the_name(
+    runs: dict[str, Future[Ran]], client: Client, instance: dict[str, Any], answer: str
+) -> None:
+    ran = runs[answer].result()
+    assert ran.code == 2
+    assert "Nothing was destroyed" in ran.text
+    assert f"-e aws_destroy_confirm={STACK}" in ran.text
+    assert state_of(client, instance) == "running"
 
 
 # ---- what the host's role may do
@@ -238,17 +308,17 @@ def run_script(role_env: dict[str, str], folder: Path, *arguments: str) -> subpr
 @pytest.fixture(scope="module")
 def as_role(role_env: dict[str, str]) -> Client:
     """boto3 clients of the host's role."""
-    return lambda service: boto3.client(
-        service,
-        region_name=REGION,
-        aws_access_key_id=role_env["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=role_env["AWS_SECRET_ACCESS_KEY"],
-        aws_session_token=role_env["AWS_SESSION_TOKEN"],
-    )
+    return client_of(role_env)
 
 
 @pytest.fixture(scope="module")
-def landed(client: Client, as_role: Client, role_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> None:
+def landed(
+    client: Client,
+    as_role: Client,
+    role_env: dict[str, str],
+    settled: None,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
     """A day, landed by the script with the role's permissions; then landed again with another text, which deletes the
     first manifest; then rebuilt from the bucket, which lists it.
 
@@ -312,6 +382,41 @@ REFUSED: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 
 
+def test_athena_finds_what_the_script_writes(client: Client, landed: None) -> None:
+    """Columns and types of the tables are those of the files, and their templates lead to the day."""
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    glue, s3 = client("glue"), client("s3")
+    tables = {table["Name"]: table for table in glue.get_tables(DatabaseName=STACK)["TableList"]}
+    assert set(tables) == {"twitter", "twitter_parquet"}
+    for name, file in {"twitter": "refined_tweets.csv", "twitter_parquet": "refined_tweets.parquet"}.items():
+        parameters = tables[name]["Parameters"]
+        assert parameters["projection.enabled"] == "true"
+        assert parameters["projection.dt.range"] == "2026-01-01,NOW"
+        assert [key["Name"] for key in tables[name]["PartitionKeys"]] == ["dt"]
+        place = parameters["storage.location.template"].replace("${dt}", "2024-06-10")
+        assert place.startswith(tables[name]["StorageDescriptor"]["Location"])
+        key = place.removeprefix(f"s3://{BUCKET}/") + f"/{file}"
+        assert s3.head_object(Bucket=BUCKET, Key=key)["ContentLength"] > 0
+
+    body = s3.get_object(Bucket=BUCKET, Key="posts/twitter_parquet/dt=2024-06-10/refined_tweets.parquet")["Body"].read()
+    athena = {"int64": "bigint", "bool": "boolean", "string": "string"}
+
+    def type_of(field: pa.Field) -> str:
+        if pa.types.is_list(field.type):
+            return "array<string>"
+        return "timestamp" if pa.types.is_timestamp(field.type) else athena[str(field.type)]
+
+    written = [(field.name, type_of(field)) for field in pyarrow.parquet.read_schema(pa.BufferReader(body))]
+    parquet = tables["twitter_parquet"]["StorageDescriptor"]["Columns"]
+    assert [(column["Name"], column["Type"]) for column in parquet] == written
+    csv = tables["twitter"]["StorageDescriptor"]["Columns"]
+    assert [(column["Name"], column["Type"]) for column in csv] == [(name, "string") for name, _ in written]
+    header = s3.get_object(Bucket=BUCKET, Key=f"{DAY}/refined_tweets.csv")["Body"].read().split(b"\n")[0]
+    assert header.decode().replace('"', "").split(",") == [name for name, _ in written]
+
+
 def test_the_role_may_do_what_the_script_does(landed: None, as_role: Client, enforced: None) -> None:
     for service, call, arguments in ALLOWED.values():
         getattr(as_role(service), call)(**arguments)
@@ -345,43 +450,6 @@ def test_the_role_lists_only_its_folders(client: Client) -> None:
     assert client("iam").list_attached_role_policies(RoleName=f"{STACK}-host")["AttachedPolicies"] == []
 
 
-# ---- the inventory
-
-
-def inventory_of(*arguments: str) -> dict[str, Any]:
-    done = subprocess.run(
-        [Path(sys.executable).parent / "ansible-inventory", *INVENTORY, "--list", *arguments],
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return dict(json.loads(done.stdout))
-
-
-def test_the_inventory_finds_the_host_by_tag(instance: dict[str, Any]) -> None:
-    listed = inventory_of()
-    assert listed["airflow"]["hosts"] == [STACK]
-    facts = listed["_meta"]["hostvars"][STACK]
-    # Ansible marks what comes from outside as not to be templated.
-    assert facts["ec2_instance_id"] == {"__ansible_unsafe": instance["InstanceId"]}
-    assert facts["ec2_public_ip_address"] == {"__ansible_unsafe": instance["PublicIpAddress"]}
-
-
-@pytest.mark.parametrize("store", ["ssm", "secretsmanager"])
-def test_secrets_come_from_the_store_that_is_named(client: Client, playbook: Callable[..., Ran], store: str) -> None:
-    """Through the preflight of the ETL's role, which wants to see a token, and a task that shows what it got."""
-    if store == "ssm":
-        client("ssm").put_parameter(Name=f"/{STACK}/x_bearer_token", Value="from-ssm", Type="SecureString")
-    else:
-        client("secretsmanager").create_secret(
-            Name=STACK, SecretString=json.dumps({"x_bearer_token": "from-secretsmanager"})
-        )
-    ran = playbook("molecule/aws/show_secret.yml", "-e", f"secrets_from={store}")
-    assert ran.code == 0, ran.text
-    assert f"the token is from-{store}, its password is empty" in ran.text
-
-
 # ---- stop, start, destroy; the order counts
 
 
@@ -390,7 +458,7 @@ def state_of(client: Client, instance: dict[str, Any]) -> str:
     return str(reply["Reservations"][0]["Instances"][0]["State"]["Name"])
 
 
-def test_stop_and_start(client: Client, playbook: Callable[..., Ran], instance: dict[str, Any]) -> None:
+def test_stop_and_start(client: Client, settled: None, instance: dict[str, Any]) -> None:
     """Each twice in one run: the second time there is nothing to do."""
     for verb, state in {"stop": "stopped", "start": "running"}.items():
         ran = playbook(f"playbooks/{verb}.yml", f"playbooks/{verb}.yml")
@@ -399,27 +467,14 @@ def test_stop_and_start(client: Client, playbook: Callable[..., Ran], instance: 
         assert re.findall(r"changed=(\d+)", ran.text)[-1] == "1", ran.text
 
 
-def test_destroy_wants_to_hear_the_name(client: Client, playbook: Callable[..., Ran], instance: dict[str, Any]) -> None:
-    for answer in ([], ["-e", "aws_destroy_confirm=another"]):
-        ran = playbook("playbooks/destroy.yml", *answer)
-        assert ran.code == 2
-        assert "Nothing was destroyed" in ran.text
-        assert f"-e aws_destroy_confirm={STACK}" in ran.text
-    assert state_of(client, instance) == "running"
-
-
-def test_destroy_leaves_the_bucket_alone(
-    client: Client, playbook: Callable[..., Ran], left_over: Callable[[], list[str]]
-) -> None:
+def test_destroy_leaves_the_bucket_alone(client: Client, left_over: Callable[..., list[str]]) -> None:
     ran = playbook("playbooks/destroy.yml", "-e", f"aws_destroy_confirm={STACK}")
     assert ran.code == 0, ran.text
     assert set(left_over()) - {f"arn:aws:s3:::{BUCKET}"} == {BUCKET}
     assert client("s3").list_objects_v2(Bucket=BUCKET)["KeyCount"] > 0
 
 
-def test_destroy_takes_the_bucket_when_told_to(
-    playbook: Callable[..., Ran], left_over: Callable[[], list[str]]
-) -> None:
+def test_destroy_takes_the_bucket_when_told_to(left_over: Callable[..., list[str]]) -> None:
     """The second run finds all the rest gone, and the bucket with all versions of its objects goes, too."""
     ran = playbook("playbooks/destroy.yml", "-e", f"aws_destroy_confirm={STACK}", "-e", "aws_destroy_bucket=true")
     assert ran.code == 0, ran.text
