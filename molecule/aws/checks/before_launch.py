@@ -78,12 +78,12 @@ def runs(bare: dict[str, str], at_once: Callable[..., Future[Ran]]) -> dict[str,
     photos.create_bucket(Bucket="family-photos")
     photos.put_object(Bucket="family-photos", Key="posts/twitter/1.jpg", Body=b"x")
     client_of(keys_of(STRANGER))("s3").create_bucket(Bucket="taken-by-someone-else")
-    other = ["-e", "aws_image=ubuntu-24.04", "-e", "aws_instance_type=t4g.small"]
+    other = {"aws_bucket": "in-no-account", "aws_image": "ubuntu-24.04", "aws_instance_type": "t4g.small"}
     return {
         # Without the stand-in's address, so that boto3 looks for the region's own.
         "region": at_once(playbook, LAUNCH, "-e", "aws_region=us-east-9", env={"AWS_ENDPOINT_URL": None}),
         "half": at_once(playbook, LAUNCH, "-e", "aws_image_id=ami-0123456789abcdef0", "-e", "aws_ssh_through=ssm"),
-        "check": at_once(playbook, LAUNCH, "--check", "--diff", "-v", *other, env=bare),
+        "check": at_once(playbook, LAUNCH, "--check", "--diff", "-v", "-e", json.dumps(other), env=bare),
         "taken": at_once(playbook, LAUNCH, "-e", "aws_bucket=taken-by-someone-else", env=bare),
         "photos": at_once(playbook, LAUNCH, "-e", "aws_bucket=family-photos", env=bare),
         "nobody": at_once(playbook, LAUNCH, env=NOBODY),
