@@ -19,17 +19,18 @@ from .measure import Cost
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 REPORT = DOCS / "benchmarks.md"
 PLOT = DOCS / "benchmarks-memory.svg"
-BEGIN, END = "<!-- make bench: begin -->\n", "<!-- make bench: end -->\n"
 VERSIONS = ("pandas", "pyarrow", "pandera", "msgspec", "orjson")
 
 
-def write(text: str) -> None:
-    """Put the text between the marks; what stands around it is written by hand."""
-    if not REPORT.exists():
-        REPORT.write_text(f"# Benchmarks\n\n{BEGIN}{END}", encoding="utf-8")
-    before, _, rest = REPORT.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    REPORT.write_text(before + BEGIN + text + END + after, encoding="utf-8")
+def write(text: str, command: str = "make bench") -> None:
+    """Put the text between the marks of the command; what stands around them is somebody else's."""
+    begin, end = (f"<!-- {command}: {edge} -->\n" for edge in ("begin", "end"))
+    report = REPORT.read_text(encoding="utf-8") if REPORT.exists() else "# Benchmarks\n"
+    if begin not in report:
+        report += f"\n{begin}{end}"
+    before, _, rest = report.partition(begin)
+    _, _, after = rest.partition(end)
+    REPORT.write_text(before + begin + text + end + after, encoding="utf-8")
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
@@ -39,7 +40,16 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def machine() -> str:
-    """When and on what."""
+    """When and on what, for the script."""
+    packages = ", ".join(f"{name} {version(name)}" for name in VERSIONS)
+    return (
+        f"Measured by `make bench` on {where()}, Python {platform.python_version()}, {packages}; the peer with "
+        "twarc-csv 0.7.2, pandas 2.3.3. CPU seconds are user and system time of the whole process.\n"
+    )
+
+
+def where() -> str:
+    """Date, processor, memory and kernel."""
     cpu = next(
         (
             line.partition(":")[2].strip()
@@ -49,11 +59,9 @@ def machine() -> str:
         platform.machine(),
     )
     memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    packages = ", ".join(f"{name} {version(name)}" for name in VERSIONS)
     return (
-        f"Measured by `make bench` on {datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} x {cpu}, {memory_gib:.0f} GiB, "
-        f"{platform.system()} {platform.release()}, Python {platform.python_version()}, {packages}; the peer with "
-        "twarc-csv 0.7.2, pandas 2.3.3. CPU seconds are user and system time of the whole process.\n"
+        f"{datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} x {cpu}, {memory_gib:.0f} GiB, "
+        f"{platform.system()} {platform.release()}"
     )
 
 

@@ -1,0 +1,105 @@
+"""python -m benchmarks.host.memory: a whole host in 900 MiB, beside Airflow as it comes, under the same load.
+
+Writes the part of docs/benchmarks.md between its marks. About 40 minutes, as root (podman, swap).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from dataclasses import dataclass
+
+from benchmarks import report
+from benchmarks.host import load, machine, stacks
+from benchmarks.host.load import Loaded
+from benchmarks.host.machine import Host
+
+RUNS = int(os.environ.get("BENCH_RUNS", "10"))
+SETTLE_SECONDS = 50
+IDLE_CPU_SECONDS = int(os.environ.get("BENCH_IDLE_SECONDS", "600"))
+
+
+@dataclass(frozen=True)
+class Idle:
+    """What nothing to do costs: percent of one processor."""
+
+    host_percent: float
+    by_unit: dict[str, float]
+    seconds: float
+
+
+def main() -> int:
+    if os.geteuid():
+        print("This needs root: it limits a container's memory and adds swap. sudo make bench-memory", file=sys.stderr)
+        return 2
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
+    with machine.machine_swap():
+        measured: dict[str, Loaded] = {}
+        machine.boot()
+        set_up = machine.play("site.yml").seconds
+        report.progress(f"site.yml inside {machine.MEMORY_MIB} MiB took {set_up:.0f} s")
+        idle = idle_cpu(Host())
+        for stack in (stacks.OURS, stacks.STOCK, stacks.STANDALONE):
+            measured[stack.name] = told(stack.name, under_load(stack))
+        machine.boot(swap_mib=0)
+        without = set_up_without_swap()
+        machine.remove()
+    if without:
+        measured["tweetlake, no swap at all"] = without
+    from benchmarks.host import memory_report
+
+    memory_report.write(measured, idle, set_up)
+    report.progress(f"written: {report.REPORT}")
+    return 0
+
+
+def set_up_without_swap() -> Loaded | None:
+    """The same host without any swap; None where not even site.yml gets through."""
+    try:
+        machine.play("site.yml")
+        return told("no swap", under_load(stacks.OURS))
+    except (RuntimeError, TimeoutError) as error:
+        report.progress(f"without swap: {error}")
+        return None
+
+
+def idle_cpu(host: Host) -> Idle:
+    """The processor time of a host that was left alone for a while."""
+    time.sleep(SETTLE_SECONDS)
+    before, units, began = host.totals(), host.cpu_by_unit(), time.monotonic()
+    time.sleep(IDLE_CPU_SECONDS)
+    seconds = time.monotonic() - began
+    after = host.cpu_by_unit()
+    shares = {unit: 100 * (after[unit] - units.get(unit, 0.0)) / seconds for unit in after}
+    percent = 100 * (host.totals().cpu_seconds - before.cpu_seconds) / seconds
+    report.progress(f"idle: {percent:.1f} % of one processor, {shares}")
+    return Idle(percent, shares, seconds)
+
+
+def under_load(stack: stacks.Stack) -> Loaded:
+    """Start it, let it settle, put it under load."""
+    host = Host()
+    client = stacks.start(stack)
+    load.unpause(client)
+    time.sleep(SETTLE_SECONDS)
+    before, restarts, began = host.totals(), stacks.restarts(stack), time.monotonic()
+    idle = host.memory()
+    runs, looks, samples = load.put_under_load(host, client, RUNS)
+    return Loaded(runs, looks, idle, samples, before, host.totals(), began, stacks.restarts(stack) - restarts)
+
+
+def told(name: str, loaded: Loaded) -> Loaded:
+    """The same, after one line about it."""
+    report.progress(
+        f"{name}: {loaded.green} of {len(loaded.runs)} green, {loaded.after.oom_kills - loaded.before.oom_kills} OOM "
+        f"kills, {loaded.restarts} restarts, idle {loaded.idle.total_mib:.0f} MiB, "
+        f"most swapped {loaded.most_swapped_mib:.0f} MiB, page p95 {load.percentile(loaded.looks.pages, 95):.2f} s, "
+        f"errors {loaded.looks.errors[:3]}"
+    )
+    return loaded
+
+
+if __name__ == "__main__":
+    sys.exit(main())
