@@ -28,14 +28,8 @@ EVERYTHING = ("--include-replies", "--include-retweets")
 
 
 @pytest.fixture
-def env(x_api: Any, tmp_path: Path) -> dict[str, str]:
-    return {
-        "X_BEARER_TOKEN": x_api.bearer_token,
-        "X_API_BASE_URL": x_api.base_url,
-        "TWITTER_ETL_STATE_DIR": str(tmp_path / "state"),
-        "TWITTER_ETL_RETRY_SECONDS": "0.01",
-        "TWITTER_ETL_TIMEOUT_SECONDS": "5",
-    }
+def env(x_env: dict[str, str]) -> dict[str, str]:
+    return x_env | {"TWITTER_ETL_TIMEOUT_SECONDS": "5"}
 
 
 def land(env: dict[str, str], tmp_path: Path, *options: str, account: str = "prolific") -> Run:

@@ -53,15 +53,8 @@ def gate(s3: S3) -> Iterator[Gate]:
 
 
 @pytest.fixture
-def env(x_api: Any, s3: S3, gate: Gate, tmp_path: Path) -> dict[str, str]:
-    return s3.env | {
-        "AWS_ENDPOINT_URL": gate.endpoint_url,
-        "X_BEARER_TOKEN": x_api.bearer_token,
-        "X_API_BASE_URL": x_api.base_url,
-        "TWITTER_ETL_STATE_DIR": str(tmp_path / "state"),
-        "TWITTER_ETL_RETRY_SECONDS": "0.01",
-        "TWITTER_ETL_DEADLINE_SECONDS": "20",
-    }
+def env(x_env: dict[str, str], s3: S3, gate: Gate) -> dict[str, str]:
+    return s3.env | x_env | {"AWS_ENDPOINT_URL": gate.endpoint_url, "TWITTER_ETL_DEADLINE_SECONDS": "20"}
 
 
 def arguments(s3: S3, account: str = "nasa", day: str = DAY) -> list[str]:

@@ -27,15 +27,8 @@ def yesterday() -> str:
 
 
 @pytest.fixture
-def env(x_api: Any, s3: S3, tmp_path: Path) -> dict[str, str]:
-    return s3.env | {
-        "X_BEARER_TOKEN": x_api.bearer_token,
-        "X_API_BASE_URL": x_api.base_url,
-        "TWITTER_ETL_STATE_DIR": str(tmp_path / "state"),
-        "TWITTER_ETL_RETRY_SECONDS": "0.01",
-        "TWITTER_ETL_TIMEOUT_SECONDS": "2",
-        "TWITTER_ETL_DEADLINE_SECONDS": "30",
-    }
+def env(x_env: dict[str, str], s3: S3) -> dict[str, str]:
+    return s3.env | x_env | {"TWITTER_ETL_TIMEOUT_SECONDS": "2", "TWITTER_ETL_DEADLINE_SECONDS": "30"}
 
 
 def land(env: dict[str, str], s3: S3, *options: str) -> Run:
