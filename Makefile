@@ -72,6 +72,15 @@ test-faults: setup ## Every fault x phase x kill against the script; writes docs
 bench: setup .cache/twarc-venv/.synced ## Measure the script against its peers and write docs/benchmarks.md (10 minutes)
 	$(BIN)/python -m benchmarks
 
+bench-memory: setup-hosts ## A whole host in 900 MiB under load, beside Airflow as it comes (root, 45 minutes)
+	$(BIN)/python -m benchmarks.host.memory
+
+bench-growth: setup-hosts ## An hour of one run a minute in 900 MiB: what grows? (root)
+	BENCH_HOST=growth $(BIN)/python -m benchmarks.host.growth
+
+bench-provision: setup-hosts ## From a bare host to a green run, and what Airflow adds to one (root, 10 minutes)
+	$(BIN)/python -m benchmarks.host.provision
+
 fuzz: setup ## Search SECONDS (300) long for pages that break the script, with coverage as guide
 	$(BIN)/python -m tests.fuzz $(or $(SECONDS),300) .cache/fuzz-corpus
 
@@ -90,7 +99,7 @@ export: $(UV) ## Write the hosts' requirements from uv.lock
 	$(UV) export -q --only-group certbot --no-header -o roles/https/files/requirements.txt
 	echo "uv==$(UV_VERSION)" | $(UV) pip compile -q --generate-hashes --no-header --universal --python-version 3.11 - > roles/python/files/uv.txt
 
-.PHONY: help demo demo-stop test setup setup-hosts lint test-fast test-slow test-roles test-security test-browser test-launch test-faults fuzz bench lock export
+.PHONY: help demo demo-stop test setup setup-hosts lint test-fast test-slow test-roles test-security test-browser test-launch test-faults fuzz bench bench-memory bench-growth bench-provision lock export
 
 # ---- how the two environments come to be
 

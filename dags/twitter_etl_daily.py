@@ -43,8 +43,9 @@ HOPELESS = {
 }
 
 # Whatever a person types reaches the script as one argument: through the environment, never through this text.
+# Where the host's memory runs out, the kernel takes the script first (choom): it goes on from the page it was at.
 COMMAND = """
-exec "$PYTHON" "$SCRIPT" --env-file="$ENV_FILE" --to="$TO" \
+exec choom --adjust 500 -- "$PYTHON" "$SCRIPT" --env-file="$ENV_FILE" --to="$TO" \
     ${ACCOUNT:+--account="$ACCOUNT"} ${QUERY:+--query="$QUERY"} ${NAME:+--name="$NAME"} \
     ${DATE:+--date="$DATE"} ${LATEST:+--latest="$LATEST"} \
     ${MAX_COST:+--max-cost="$MAX_COST"} \

@@ -238,6 +238,40 @@ def test_preflight_prints_no_secret(complaints):
     assert "cret" not in "".join(complaints["everything-is-wrong"]).replace("consumer_secret", "")
 
 
+def test_the_memory_of_the_host_picks_profile_and_swap(tmp_path):
+    """MiB as EC2 hosts of 1, 2 and 4 GiB report them; a container's memory is its machine's, and so is its swap."""
+    hosts = {
+        "t3-micro": {"memory": 916, "kind": "kvm", "answer": ["small", 2, False, 1024]},
+        "t3-small": {"memory": 1910, "kind": "kvm", "answer": ["small", 2, False, 1024]},
+        "t3-medium": {"memory": 3836, "kind": "kvm", "answer": ["standard", 8, True, 0]},
+        "container": {"memory": 916, "kind": "podman", "answer": ["small", 2, False, 0]},
+        "chosen": {"memory": 3836, "kind": "kvm", "airflow_profile": "small", "answer": ["small", 2, False, 0]},
+    }
+    variables = {}
+    for role in ("airflow", "host"):
+        for part in ("vars", "defaults"):
+            variables |= load(PROJECT / "roles" / role / part / "main.yml")
+    tasks = [
+        {"set_fact": {"cacheable": True, "memtotal_mb": "{{ memory }}", "virtualization_type": "{{ kind }}"}},
+        {
+            "assert": {
+                "that": [
+                    "(__airflow_profiles | dict2items | selectattr('value', '==', __airflow_profile) | first).key"
+                    " == answer[0]",
+                    "airflow_parallelism == answer[1]",
+                    "airflow_triggerer_enabled == answer[2]",
+                    "host_swap_mib == answer[3]",
+                ]
+            }
+        },
+    ]
+    report = play(tmp_path, tasks, {name: variables | values for name, values in hosts.items()})
+    wrong = {
+        name: report["plays"][0]["tasks"][-1]["hosts"][name] for name in hosts if report["stats"][name]["failures"]
+    }
+    assert not wrong
+
+
 def test_any_secret_survives_the_env_file(tmp_path):
     hostile = {
         "X_BEARER_TOKEN": "a#b$c'd\"e\\f`g=h",
