@@ -63,7 +63,7 @@ test-browser: setup-hosts ## What people do in the UI, in Chromium, with the dem
 	  UI_PASSWORD="$$($(SUDO) podman exec tweetlake-demo cat /etc/airflow/credentials/password-admin)" \
 	  $(BIN)/python -m pytest tests/browser
 
-test-launch: setup-hosts ## launch.yml and site.yml as one command: moto for AWS, a test host for EC2's (5 minutes)
+test-launch: setup-hosts ## launch.yml and site.yml as one command: moto for AWS, a test host for EC2's
 	$(BIN)/python -m pytest -x molecule/aws/checks/one_command.py
 
 test-faults: setup ## Every fault x phase x kill against the script; writes docs/reliability.md
