@@ -128,7 +128,7 @@ def test_the_host_is_what_was_asked_for(client: Client, instance: dict[str, Any]
     ec2 = client("ec2")
     # The newest of Debian's own: not the older, not another release, not the newer one of a stranger.
     assert instance["ImageId"] == "ami-0deb13000000000bb"
-    assert instance["InstanceType"] == "t3.small"
+    assert instance["InstanceType"] == "t3.micro"
     metadata = instance["MetadataOptions"]
     assert (metadata["HttpTokens"], metadata["HttpPutResponseHopLimit"]) == ("required", 1)
     assert instance["IamInstanceProfile"]["Arn"].endswith(f"instance-profile/{STACK}-host")
