@@ -1,11 +1,13 @@
 """Prove that the bucket of a destination can be written and read with the identity that the script has.
 
-Writes `twitter/_verify` below the destination (readers of the table ignore names that begin with an underscore),
-reads it back and compares. Exit code 0, or the one that twitter_etl.py would end with, and the reason on stderr.
+Writes `twitter/_verify-HOST` below the destination (readers of the table ignore names that begin with an underscore;
+two hosts may be verified at once), reads it back and compares. Exit code 0, or the one that twitter_etl.py would end
+with, and the reason on stderr.
 """
 
 import argparse
 import os
+import platform
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +20,7 @@ from tweetlake.settings import read_env_file
 def write_and_read_back(destination: str) -> str:
     """Address of the object that was written and read back. Raises DestinationError."""
     bucket, _, prefix = destination.removeprefix("s3://").rstrip("/").partition("/")
-    key = "/".join([*filter(None, [prefix]), "twitter", "_verify"])
+    key = "/".join([*filter(None, [prefix]), "twitter", f"_verify-{platform.node()}"])
     address = f"s3://{bucket}/{key}"
     written = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}\n".encode()
     with s3.errors_of(address):
