@@ -58,10 +58,11 @@ test-slow: setup ## pytest, no host, the rest: faults at every step, hostile pag
 test-roles: setup-hosts ## Molecule: every role and the whole site on real systemd hosts
 	for scenario in $(ROLES) default; do echo "== molecule test -s $$scenario"; $(MOLECULE) test -s $$scenario; done
 
-test-browser: setup-hosts ## What people do in the UI, in Chromium, with the demo's (after `make demo`)
+test-browser: setup-hosts ## What people do in the UI, in Chromium, with the demo's (after `make demo`); updates docs/images
 	UI_URL=https://localhost:8443 UI_CA_FILE=inventory/local/demo-ca.crt \
 	  UI_PASSWORD="$$($(SUDO) podman exec tweetlake-demo cat /etc/airflow/credentials/password-admin)" \
 	  $(BIN)/python -m pytest tests/browser
+	cp .cache/screenshots/grid.png .cache/screenshots/log.png docs/images/
 
 test-launch: setup-hosts ## launch.yml and site.yml as one command: moto for AWS, a test host for EC2's
 	$(BIN)/python -m pytest -x molecule/aws/checks/one_command.py
@@ -85,8 +86,8 @@ fuzz: setup ## Search SECONDS (300) long for pages that break the script, with c
 	$(BIN)/python -m tests.fuzz $(or $(SECONDS),300) .cache/fuzz-corpus
 
 INVENTORY ?= inventory/local
-test-security: setup ## Attack the demo's host (INVENTORY=...: another test host); prints counts
-	$(PLAYBOOK) -i $(INVENTORY) tests/security/play.yml
+test-security: setup ## Attack the demo's host (INVENTORY=...: another test host); counts into docs/security.md
+	$(PLAYBOOK) -i $(INVENTORY) tests/security/play.yml -e security_report=docs/security.md
 
 lock: $(UV) ## Update uv.lock and the hash-locked requirements that hosts install
 	$(UV) lock --upgrade

@@ -1,15 +1,13 @@
 """The contract of the roles: documented variables, tags, and an inventory that is judged before a host is touched."""
 
-import json
-import os
-import subprocess
-import sys
 from datetime import date
 from pathlib import Path
 
 import pytest
 import yaml
 from tweetlake.settings import read_env_file
+
+from tests.play import play
 
 PROJECT = Path(__file__).resolve().parent.parent
 ROLES = sorted(path for path in (PROJECT / "roles").iterdir() if path.is_dir())
@@ -134,27 +132,6 @@ CASES: dict[str, tuple[dict, list[tuple[str, str]]]] = {
 
 def load(path: Path):
     return yaml.safe_load(path.read_text())
-
-
-def play(folder: Path, tasks: list, hosts: dict[str, dict], *options: str) -> dict:
-    """Run tasks on this machine, once for each named set of variables; what Ansible reports, as its JSON."""
-    (folder / "play.yml").write_text(yaml.safe_dump([{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
-    (folder / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts}}))
-    environment = os.environ | {
-        "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
-        "ANSIBLE_ROLES_PATH": str(PROJECT / "roles"),
-        "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
-        "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
-    }
-    done = subprocess.run(
-        [Path(sys.executable).parent / "ansible-playbook", "-i", "hosts.yml", "-c", "local", "play.yml", *options],
-        env=environment,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-    )
-    assert done.stdout.startswith("{"), done.stdout + done.stderr
-    return json.loads(done.stdout)
 
 
 def preflight(folder: Path, *options: str) -> dict[str, list[str]]:
@@ -291,3 +268,14 @@ def test_any_secret_survives_the_env_file(tmp_path):
     assert {name: read[name] for name in hostile} == {name: str(value) for name, value in hostile.items()}
     assert read["TWITTER_ETL_STATE_DIR"] == "/var/lib/airflow/twitter-etl"
     assert not [name for name, value in read.items() if not value]
+
+
+@pytest.mark.slow
+def test_airflow_warns_where_it_faces_the_network(tmp_path):
+    """The one switch that opens port 8080: airflow_api_host."""
+    warning = load(PROJECT / "roles/airflow/tasks/service.yml")[-1]
+    addresses = {"loopback": "127.0.0.1", "loopback-6": "::1", "network": "0.0.0.0"}  # noqa: S104 - to be warned of
+    hosts = {name: {"airflow_api_host": address, "airflow_api_port": 8080} for name, address in addresses.items()}
+    said = play(tmp_path, [warning], hosts)["plays"][0]["tasks"][-1]["hosts"]
+    assert {name for name, answer in said.items() if "msg" in answer} == {"network"}
+    assert said["network"]["msg"].startswith("WARNING: airflow_api_host is 0.0.0.0")

@@ -45,7 +45,11 @@ def test_a_day_is_triggered_and_turns_green(ui: Ui, password: str) -> None:
     screenshot(page, "run")
 
     page.goto(f"{ui.url}/dags/{DAG}")
-    expect(page.get_by_text("twitter_etl").first).to_be_visible()
+    for shown in ("twitter_etl", "Failed Runs", re.compile(r"^Last \d+ Dag Runs?$")):
+        expect(page.get_by_text(shown).first).to_be_visible()
+    expect(page.get_by_test_id("trigger-dag-button").first).to_be_visible()
+    expect(page.locator(".chakra-skeleton")).to_have_count(0)
+    page.wait_for_timeout(1500)  # the chart draws itself
     screenshot(page, "grid")
 
     page.goto(f"{ui.url}/dags/{DAG}/runs/{run_id}/tasks/twitter_etl")

@@ -2,18 +2,35 @@
 
 import json
 import os
+import re
+import secrets
 import shlex
 import socket
 import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import requests
 
-COUNTS: list[str] = []
+PROJECT = Path(__file__).resolve().parents[2]
+STRANGER = Path(__file__).parent / "stranger.py"
+ATTACKS = "attacks in all"
+COUNTS: dict[str, object] = {ATTACKS: 0}  # in the order of the table
+VERSIONS: list[str] = []
+# One a line, for root's shell: Airflow's own, passwords, the credentials of X and AWS, and of private keys the first
+# line, which holds the secret of an elliptic one; the public key follows.
+LIST_SECRETS = """
+for file in /etc/airflow/credentials/*; do cat "$file"; echo; done
+sed -nE 's/^(X_[A-Z_]*(TOKEN|SECRET|KEY)|AWS_SECRET_ACCESS_KEY)=//p' /etc/twitter-etl/twitter.env
+awk '/BEGIN.*PRIVATE KEY/ {getline; print}' /etc/https/tls.pem /var/lib/https/ca/ca.key 2>/dev/null || true
+"""
 
 
 @dataclass(frozen=True)
@@ -26,6 +43,9 @@ class Host:
     users: dict[str, str]  # names and passwords
     inventory: tuple[str, ...]  # options of ansible-playbook that mean this host
     first: bool  # of the inventory
+    address: str
+    ports: frozenset[int]  # that anybody may see at most: SSH and the web
+    elsewhere: tuple[str, ...]  # runs Python on another machine of the host's network; empty where there is none
 
     @property
     def proxied(self) -> bool:
@@ -61,6 +81,11 @@ class Host:
             time.sleep(3)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What Ansible says comes last: it is saying it while the other tests run (`talk`)."""
+    items.sort(key=lambda item: item.path.name == "test_output.py")
+
+
 @pytest.fixture(scope="session")
 def host() -> Iterator[Host]:
     if "SECURITY_TARGET" not in os.environ:
@@ -84,12 +109,62 @@ def host() -> Iterator[Host]:
                     break
             time.sleep(0.1)
     assert urlsplit(base_url).hostname
-    it = Host(tuple(ssh), base_url, target["ca_file"] or None, users, tuple(target["inventory"]), target["first"])
+    it = Host(
+        tuple(ssh),
+        base_url,
+        target["ca_file"] or None,
+        users,
+        tuple(target["inventory"]),
+        target["first"],
+        target["address"],
+        frozenset(target["ports"]),
+        tuple(target["elsewhere"]),
+    )
+    VERSIONS[:] = it.root("""
+        . /etc/os-release; echo "Debian $VERSION_ID"
+        echo "Airflow $(/opt/airflow/venv/bin/python -c \
+            'import importlib.metadata; print(importlib.metadata.version("apache-airflow"))' )"
+        systemctl --version | awk 'NR == 1 {print $1, $2}'
+        nginx -v 2>&1 | sed 's|.*nginx/|nginx |'
+        openssl version | cut -d ' ' -f 1,2
+    """).splitlines()
     if not users[target["admin"]]:
         users[target["admin"]] = it.root(f"cat /etc/airflow/credentials/password-{target['admin']}")
     yield it
     if tunnel:
         tunnel.terminate()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def talk(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[subprocess.Popen, Path, str] | None]:
+    """A run with -vvv and --diff that adds a user with a password: its process, its output, the password.
+
+    It takes a minute, most of which it waits: the other tests have theirs meanwhile.
+    """
+    if not host.first:  # once is enough
+        yield None
+        return
+    folder = tmp_path_factory.mktemp("talk")
+    word = secrets.token_urlsafe(18)
+    users = [
+        {"username": name, "role": "Admin", "email": f"{name}@localhost", "password": "{{ airflow_admin_password }}"}
+        for name in host.users
+    ] + [{"username": "guest", "role": "Viewer", "email": "guest@localhost", "password": word}]
+    variables = folder / "users.json"
+    variables.write_text(json.dumps({"airflow_users": users}))
+    command = [Path(sys.executable).parent / "ansible-playbook", "-vvv", "--diff", *host.inventory]
+    command += ["--tags", "airflow,https,twitter_etl", "-e", f"@{variables}", "playbooks/site.yml"]
+    with (folder / "output").open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=PROJECT,
+            env=os.environ | {"ANSIBLE_ROLES_PATH": str(PROJECT / "roles")},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        yield process, folder / "output", word
+        process.kill()
+        process.wait()
 
 
 @pytest.fixture(scope="session")
@@ -113,16 +188,59 @@ def still_up(host: Host, admin: str, restarts: str) -> Iterator[None]:
 
 
 @pytest.fixture
-def count():
-    """Notes a figure for the end: count("forged tokens refused", 8)."""
-    return lambda what, number: COUNTS.append(f"{what}: {number}")
+def stranger(host: Host) -> Callable[..., Any]:
+    """Runs stranger.py on another machine: stranger("ports", address). Gives what it prints."""
+    if not host.elsewhere:
+        pytest.skip("there is no other machine: test hosts have one")
+
+    def run(*arguments: str) -> Any:
+        with STRANGER.open() as program:
+            done = subprocess.run(
+                [*host.elsewhere, "-", *arguments], stdin=program, capture_output=True, text=True, timeout=120
+            )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return run
 
 
-def pytest_terminal_summary(terminalreporter) -> None:
+@pytest.fixture
+def count() -> Callable[..., None]:
+    """Notes a figure for the end, and how many attacks it was: count("forged tokens refused", 15, attacks=15)."""
+
+    def note(what: str, figure: object, attacks: int = 0) -> None:
+        COUNTS[what] = figure
+        COUNTS[ATTACKS] += attacks
+
+    return note
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
+    """Say the counts; write them into the document that SECURITY_REPORT names, when nothing got through."""
+    if not VERSIONS:
+        return
     terminalreporter.section("counts")
-    for line in COUNTS:
+    figures = {
+        what: f"{figure:,}" if isinstance(figure, int) else str(figure)
+        for what, figure in sorted(COUNTS.items(), key=lambda item: item[0] != ATTACKS)
+    }
+    versions = f"{datetime.now(UTC).date().isoformat()}, {', '.join(VERSIONS)}"
+    for line in (versions, *(f"{what}: {figure}" for what, figure in figures.items())):
         terminalreporter.write_line(line)
+    report = os.environ.get("SECURITY_REPORT")
+    if report and exitstatus == 0:
+        table = "".join(f"| {what} | {figure} |\n" for what, figure in figures.items())
+        section = (
+            f"## Counts\n\nPrinted and written here by `make test-security`: {versions}.\n\n"
+            f"| what | count |\n|---|---|\n{table}\n"
+        )
+        document = Path(report)
+        whole, found = re.subn(r"(?ms)^## Counts\n.*?(?=^## )", lambda _: section, document.read_text())
+        assert found == 1, f"{report} has no section Counts, followed by another"
+        document.write_text(whole)
+        terminalreporter.write_line(f"(also in {report})")
 
 
 def _restarts(host: Host) -> str:
-    return host.root("systemctl show --property Id,NRestarts,MainPID 'airflow-*.service' nginx.service")
+    units = "airflow-api-server airflow-scheduler airflow-dag-processor nginx"
+    return host.root(f"systemctl show --property Id,NRestarts,MainPID {units}")

@@ -1,52 +1,27 @@
 """What Ansible prints at its most talkative, and what a user with the role Viewer may do."""
 
 import base64
-import json
-import os
-import secrets
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-PROJECT = Path(__file__).resolve().parents[2]
-LIST_SECRETS = """
-for file in /etc/airflow/credentials/*; do cat "$file"; echo; done
-sed -nE 's/^(X_[A-Z_]*(TOKEN|SECRET|KEY)|AWS_SECRET_ACCESS_KEY)=//p' /etc/twitter-etl/twitter.env
-"""
+from tests.security.conftest import LIST_SECRETS
 
 
-def test_ansible_prints_no_secret_and_a_guest_may_only_look(host, admin, tmp_path, count):
-    """A run with -vvv and --diff that adds a user with a password; and then that user's tries."""
-    if not host.first:
+def test_ansible_prints_no_secret_and_a_guest_may_only_look(host, admin, talk, count):
+    if not talk:
         pytest.skip("once is enough: on the first host of the inventory")
-    word = secrets.token_urlsafe(18)
-    users = [
-        {"username": name, "role": "Admin", "email": f"{name}@localhost", "password": "{{ airflow_admin_password }}"}
-        for name in host.users
-    ] + [{"username": "guest", "role": "Viewer", "email": "guest@localhost", "password": word}]
-    variables = tmp_path / "users.json"
-    variables.write_text(json.dumps({"airflow_users": users}))
-    command = [Path(sys.executable).parent / "ansible-playbook", "-vvv", "--diff", *host.inventory]
-    command += ["--tags", "host,airflow,twitter_etl", "-e", f"@{variables}", "playbooks/site.yml"]
-    done = subprocess.run(
-        command,
-        cwd=PROJECT,
-        env=os.environ | {"ANSIBLE_ROLES_PATH": str(PROJECT / "roles")},
-        capture_output=True,
-        text=True,
-        timeout=280,
-    )
-    output = done.stdout + done.stderr
-    assert done.returncode == 0, output[-3000:]
+    process, file, word = talk
+    status = process.wait(timeout=280)
+    output = file.read_text()
+    assert status == 0, output[-3000:]
     assert output.count("\n") > 500  # it was talkative
     found = [word, *host.root(LIST_SECRETS).split()]
     assert len(found) >= 5
     for secret in found:
         for form in (secret, base64.b64encode(secret.encode()).decode(), secret.replace("+", "%2B")):
             assert form not in output, f"a secret of {len(secret)} characters is in Ansible's output"
-    count("lines of Ansible's output with -vvv, without any of the secrets searched for", output.count("\n"))
+    lines = output.count("\n")
+    count("Ansible's output with -vvv", f"{lines:,} lines, with none of {len(found)} secrets searched for")
 
     host.users["guest"] = word
     token = host.token("guest")
@@ -71,5 +46,5 @@ def test_ansible_prints_no_secret_and_a_guest_may_only_look(host, admin, tmp_pat
         what: host.ask(method, path, token, json=body).status_code for what, (method, path, body) in refused.items()
     }
     assert set(answers.values()) == {403}, answers
-    count("tries of a viewer refused", len(answers))
+    count("tries of a viewer refused", len(answers), attacks=len(answers))
     host.ask("DELETE", "/auth/fab/v1/users/guest", admin)

@@ -2,8 +2,10 @@
 
 import base64
 import json
+import shlex
 import subprocess
 import time
+from dataclasses import dataclass
 
 RUNS = "/api/v2/dags/twitter_etl_daily/dagRuns"
 # Passes the form, and would run in a shell, in Jinja or in Python, if it were pasted into any of them.
@@ -29,19 +31,23 @@ REFUSED = {
     "1 MB": {"query": "x" * 1_000_000},
     "a NUL": {"query": "moon\x00mars"},
 }
-# Waits for the script's process and prints what it was given; runs as root, who alone may look.
+# Waits for the script's process, the one with the argument, and prints what it was given and how it is confined; runs
+# as root, who alone may look.
 WATCH = """
-import base64, json, os, time
+import base64, json, os, sys, time
 deadline = time.monotonic() + 150
 while time.monotonic() < deadline:
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             line = open(f"/proc/{pid}/cmdline", "rb").read().split(b"\\0")
-            if b"/opt/twitter-etl/twitter_etl.py" in line and b"--query=" in b" ".join(line):
+            if b"/opt/twitter-etl/twitter_etl.py" in line and sys.argv[1].encode() in b" ".join(line):
                 environment = open(f"/proc/{pid}/environ", "rb").read()
                 if b"bash" not in line[0] and environment:
                     seen = [base64.b64encode(x).decode() for x in (b"\\0".join(line), environment)]
-                    print(json.dumps(seen))
+                    status = dict(line.split(":\\t", 1) for line in open(f"/proc/{pid}/status") if ":\\t" in line)
+                    root = [line.split()[5] for line in open(f"/proc/{pid}/mountinfo") if line.split()[4] == "/"]
+                    group = open(f"/proc/{pid}/cgroup").read()
+                    print(json.dumps([*seen, status, root[-1], group]))
                     raise SystemExit
         except OSError:
             pass
@@ -49,46 +55,102 @@ while time.monotonic() < deadline:
 """
 
 
+@dataclass(frozen=True)
+class Run:
+    """A finished run of the DAG, and what its script's process was seen to be.
+
+    Attributes:
+        line, environment: its arguments, and NAME=value entries.
+        status: the lines of /proc/PID/status.
+        root: how the file system / is mounted for it.
+        group: its control groups.
+        state: `success` or `failed`.
+    """
+
+    line: list[str]
+    environment: list[str]
+    status: dict[str, str]
+    root: str
+    group: str
+    state: str
+
+
 def start(host, admin, conf):
     return host.ask("POST", RUNS, admin, json={"logical_date": None, "conf": conf})
+
+
+def run(host, admin, conf: dict, argument: str) -> Run:
+    """Trigger the DAG, look at the script's process, which has the argument, and wait for the end."""
+    watch = subprocess.Popen(
+        [*host.ssh, "sudo", "python3", "-", shlex.quote(argument)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    watch.stdin.write(WATCH)
+    watch.stdin.close()
+    answer = start(host, admin, conf)
+    assert answer.status_code == 200, answer.text
+    run_id = answer.json()["dag_run_id"]
+    seen = watch.stdout.read()
+    assert watch.wait(timeout=180) == 0
+    assert seen, "the script was not seen running"
+    line, environment, status, root, group = json.loads(seen)
+    deadline = time.monotonic() + 150
+    state = "running"
+    while state in ("queued", "running") and time.monotonic() < deadline:
+        time.sleep(0.5)
+        state = host.ask("GET", f"{RUNS}/{run_id}", admin).json()["state"]
+    line, environment = (base64.b64decode(part).decode().split("\0") for part in (line, environment))
+    return Run(line, [entry for entry in environment if entry], status, root, group, state)
 
 
 def test_the_form_refuses(host, admin, count):
     for what, conf in REFUSED.items():
         answer = start(host, admin, conf)
         assert answer.status_code in (400, 413, 422), (what, answer.status_code, answer.text[:200])
-    count("DAG parameters refused", len(REFUSED))
+    count("parameters of the DAG refused", len(REFUSED), attacks=len(REFUSED))
 
 
 def test_what_the_form_takes_runs_nothing(host, admin, count):
-    watch = subprocess.Popen(
-        [*host.ssh, "sudo", "python3", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    watch.stdin.write(WATCH)
-    watch.stdin.close()
-    answer = start(host, admin, {"query": HOSTILE, "latest": 10})
-    assert answer.status_code == 200, answer.text
-    run = answer.json()["dag_run_id"]
-    seen = watch.stdout.read()
-    assert watch.wait(timeout=180) == 0
-    assert seen, "the script was not seen running"
-    line, environment = (base64.b64decode(part).decode().split("\0") for part in json.loads(seen))
-
-    assert f"--query={HOSTILE}" in line  # one argument, as it was typed
-    names = {entry.partition("=")[0] for entry in environment if entry}
+    hostile = run(host, admin, {"query": HOSTILE, "latest": 10}, "--query=moon")
+    assert f"--query={HOSTILE}" in hostile.line  # one argument, as it was typed
+    names = {entry.partition("=")[0] for entry in hostile.environment}
     assert "ENV_FILE" in names
     assert not {name for name in names if name.startswith(("AIRFLOW__", "X_", "AWS_"))}, names
     assert "CREDENTIALS_DIRECTORY" not in names
     keys = [host.root(f"cat /etc/airflow/credentials/{key}") for key in ("fernet_key", "jwt_secret", "api_secret_key")]
     for text in ("postgresql", *keys):
-        assert text not in "\0".join(environment)
-
-    deadline = time.monotonic() + 150
-    state = "running"
-    while state in ("queued", "running") and time.monotonic() < deadline:
-        time.sleep(1)
-        state = host.ask("GET", f"{RUNS}/{run}", admin).json()["state"]
-    assert state in ("success", "failed"), state
+        assert text not in "\0".join(hostile.environment)
+    assert hostile.state in ("success", "failed"), hostile.state  # X may refuse such a search
     assert host.root("ls /var/lib/airflow /tmp /var/tmp | grep -c broke-out || true").strip() == "0"
-    count("DAG parameters that reached the script as one argument", 1)
-    count("names in the environment of the ETL, none of Airflow's or a credential's", len(names))
+    count("parameters that reached the script as one argument, and ran nothing", 1, attacks=1)
+    count("names in the environment of the ETL", f"{len(names)}, none of Airflow's or a credential's")
+
+
+def test_the_dag_is_green_under_the_sandbox(host, admin, count):
+    """Of the scheduler's unit as it is loaded, which its tasks inherit; and the script's process really lives in it."""
+    green = run(host, admin, {"query": "sun", "latest": 10}, "--query=sun")
+    assert green.state == "success"
+    assert "/airflow-scheduler.service" in green.group
+    assert {name: green.status[name].strip() for name in ("NoNewPrivs", "Seccomp", "CapBnd", "CapEff")} == {
+        "NoNewPrivs": "1",
+        "Seccomp": "2",
+        "CapBnd": "0000000000000000",
+        "CapEff": "0000000000000000",
+    }
+    assert green.root.split(",")[0] == "ro"
+    wanted = {
+        "NoNewPrivileges": "yes",
+        "ProtectSystem": "strict",
+        "ProtectHome": "yes",
+        "PrivateTmp": "yes",
+        "PrivateDevices": "yes",
+        "PrivateUsers": "yes",
+        "RestrictSUIDSGID": "yes",
+        "MemoryDenyWriteExecute": "yes",
+        "CapabilityBoundingSet": "",
+    }
+    shown = host.root(f"systemctl show airflow-scheduler --property {','.join(wanted)}").splitlines()
+    assert dict(line.split("=", 1) for line in shown) == wanted
+    count("the DAG, run under the sandbox", f"green, with {', '.join(name for name in wanted)}")
