@@ -39,8 +39,9 @@ class Playbook:
 
     @property
     def tasks(self) -> list[tuple[str, float]]:
-        """The slowest tasks and their seconds, as profile_tasks prints them."""
-        found = re.findall(r"^(\S.*?) -+ ([0-9.]+)s$", self.output, re.MULTILINE)
+        """The slowest tasks and their seconds, as profile_tasks prints them after the last playbook, of all."""
+        recap = self.output.rpartition("TASKS RECAP")[2]
+        found = re.findall(r"^(\S.*?) -+ ([0-9.]+)s$", recap, re.MULTILINE)
         return [(name, float(seconds)) for name, seconds in found]
 
 

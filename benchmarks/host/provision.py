@@ -157,7 +157,7 @@ def write(found: Provision) -> None:
         f"with an empty cache {found.uv_seconds:.0f} s (bytecode compiled by both). `deploy.yml` itself took "
         f"{found.deploy.seconds:.1f} s."
         f"\n\n![Seconds by role]({PLOT.name})\n\nThe slowest tasks of the first run:\n\n"
-        + table(["task", "s"], [[name, f"{seconds:.1f}"] for name, seconds in slowest])
+        + table(["task", "s"], [[name.replace(" | ", ": "), f"{seconds:.1f}"] for name, seconds in slowest])
     )
     report.write(text, "make bench-provision")
 
