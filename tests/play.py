@@ -19,6 +19,7 @@ def play(folder: Path, tasks: list, hosts: dict[str, dict], *options: str) -> di
         "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
         "ANSIBLE_ROLES_PATH": str(PROJECT / "roles"),
         "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
+        "ANSIBLE_STRATEGY": "linear",  # the only one whose tasks that callback reports once for all hosts
         "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
     }
     done = subprocess.run(
