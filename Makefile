@@ -75,6 +75,7 @@ bench: setup .cache/twarc-venv/.synced ## Measure the script against its peers a
 
 bench-memory: setup-hosts ## A whole host in 900 MiB under load, beside Airflow as it comes (root, 45 minutes)
 	$(BIN)/python -m benchmarks.host.memory
+	$(BIN)/python -m benchmarks.host.memory --without-swap
 
 bench-growth: setup-hosts ## An hour of one run a minute in 900 MiB: what grows? (root)
 	BENCH_HOST=growth $(BIN)/python -m benchmarks.host.growth

@@ -78,6 +78,8 @@ def boot(memory_mib: int = MEMORY_MIB, swap_mib: int = SWAP_MIB) -> None:
 def remove() -> None:
     """The host is gone, and so are the stand-ins for X and AWS."""
     play("molecule/resources/destroy.yml")
+    # Podman's monitor leaves this where the host was made from, when something in it ran out of memory.
+    (PROJECT / "molecule" / "resources" / "oom").unlink(missing_ok=True)
 
 
 def on_host(script: str, timeout_seconds: float = 120) -> str:

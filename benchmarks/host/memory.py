@@ -1,6 +1,7 @@
 """python -m benchmarks.host.memory: a whole host in 900 MiB, beside Airflow as it comes, under the same load.
 
-Writes the part of docs/benchmarks.md between its marks. About 40 minutes, as root (podman, swap).
+`--without-swap`: only this project's, without any. Each writes the part of docs/benchmarks.md between its marks. About
+30 and 5 minutes, as root (podman, swap).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import time
 from dataclasses import dataclass
 
 from benchmarks import report
-from benchmarks.host import load, machine, stacks
+from benchmarks.host import load, machine, memory_report, stacks
 from benchmarks.host.load import Loaded
 from benchmarks.host.machine import Host
 
@@ -35,34 +36,36 @@ def main() -> int:
         print("This needs root: it limits a container's memory and adds swap. sudo make bench-memory", file=sys.stderr)
         return 2
     logging.getLogger("urllib3").setLevel(logging.ERROR)
-    with machine.machine_swap():
-        measured: dict[str, Loaded] = {}
-        machine.boot()
-        set_up = machine.play("site.yml").seconds
-        report.progress(f"site.yml inside {machine.MEMORY_MIB} MiB took {set_up:.0f} s")
-        idle = idle_cpu(Host())
-        for stack in (stacks.OURS, stacks.STOCK, stacks.STANDALONE):
-            measured[stack.name] = told(stack.name, under_load(stack))
-        machine.boot(swap_mib=0)
-        without = set_up_without_swap()
-        machine.remove()
-    if without:
-        measured["tweetlake, no swap at all"] = without
-    from benchmarks.host import memory_report
-
-    memory_report.write(measured, idle, set_up)
+    if "--without-swap" in sys.argv[1:]:
+        without_swap()
+    else:
+        beside_its_peers()
     report.progress(f"written: {report.REPORT}")
     return 0
 
 
-def set_up_without_swap() -> Loaded | None:
-    """The same host without any swap; None where not even site.yml gets through."""
-    try:
-        machine.play("site.yml")
-        return told("no swap", under_load(stacks.OURS))
-    except (RuntimeError, TimeoutError) as error:
-        report.progress(f"without swap: {error}")
-        return None
+def beside_its_peers() -> None:
+    """With a GiB of swap: this project's, then Airflow as it comes, on the same host."""
+    with machine.machine_swap():
+        machine.boot()
+        set_up = machine.play("site.yml").seconds
+        report.progress(f"site.yml inside {machine.MEMORY_MIB} MiB took {set_up:.0f} s")
+        idle = idle_cpu(Host())
+        measured = {
+            stack.name: told(stack.name, under_load(stack)) for stack in (stacks.OURS, stacks.STOCK, stacks.STANDALONE)
+        }
+        machine.remove()
+    memory_report.write(measured, idle, set_up)
+
+
+def without_swap() -> None:
+    """The same host without any swap, up to the first run that isn't green."""
+    machine.boot(swap_mib=0)
+    machine.play("site.yml")
+    loaded = told("no swap", under_load(stacks.OURS, to_the_first_failure=True))
+    scores = stacks.oom_scores(stacks.OURS)
+    machine.remove()
+    memory_report.write_without_swap(loaded, scores)
 
 
 def idle_cpu(host: Host) -> Idle:
@@ -78,7 +81,7 @@ def idle_cpu(host: Host) -> Idle:
     return Idle(percent, shares, seconds)
 
 
-def under_load(stack: stacks.Stack) -> Loaded:
+def under_load(stack: stacks.Stack, *, to_the_first_failure: bool = False) -> Loaded:
     """Start it, let it settle, put it under load."""
     host = Host()
     client = stacks.start(stack)
@@ -86,7 +89,7 @@ def under_load(stack: stacks.Stack) -> Loaded:
     time.sleep(SETTLE_SECONDS)
     before, restarts, began = host.totals(), stacks.restarts(stack), time.monotonic()
     idle = host.memory()
-    runs, looks, samples = load.put_under_load(host, client, RUNS)
+    runs, looks, samples = load.put_under_load(host, client, RUNS, to_the_first_failure)
     return Loaded(runs, looks, idle, samples, before, host.totals(), began, stacks.restarts(stack) - restarts)
 
 

@@ -130,6 +130,16 @@ def credentials(stack: Stack) -> tuple[str, str]:
     return "admin", str(json.loads(passwords)["admin"])
 
 
+def oom_scores(stack: Stack) -> dict[str, tuple[int, int]]:
+    """Of each unit, the score it asks for and the one it has: not every kernel grants a container a negative one."""
+    scores = {}
+    for unit in stack.units:
+        asked = on_host(f"systemctl show --property OOMScoreAdjust --value {unit}")
+        pid = on_host(f"systemctl show --property MainPID --value {unit}").strip()
+        scores[unit] = (int(asked), int(on_host(f"cat /proc/{pid}/oom_score_adj")))
+    return scores
+
+
 def restarts(stack: Stack) -> int:
     """How often systemd had to start one of its units again."""
     counts = on_host(f"systemctl show --property NRestarts --value {' '.join(stack.units)}").split()
