@@ -40,9 +40,9 @@ def main() -> int:
             time.sleep(max(0.0, 60 - (time.monotonic() - began)))
             report.progress(f"minute {minute + 1}: {samples[-1].total_mib:.0f} + {samples[-1].swap_mib:.0f} MiB")
         kills = host.totals().oom_kills - before.oom_kills
-        restarts = stacks.restarts(stacks.OURS)
+        restarts, versions = stacks.restarts(stacks.OURS), machine.versions()
         machine.remove()
-    write(samples, green, kills, restarts)
+    write(samples, green, kills, restarts, versions)
     report.progress(f"written: {report.REPORT}")
     return 0
 
@@ -53,7 +53,7 @@ def slope_mib(samples: list[Memory], values: list[float]) -> float:
     return statistics.linear_regression(hours, values).slope
 
 
-def write(samples: list[Memory], green: int, kills: int, restarts: int) -> None:
+def write(samples: list[Memory], green: int, kills: int, restarts: int, versions: str) -> None:
     """Between the marks of docs/benchmarks.md."""
     warm = samples[WARM_UP_MINUTES:]
     rows = []
@@ -65,7 +65,8 @@ def write(samples: list[Memory], green: int, kills: int, restarts: int) -> None:
     rows.append(["swapped", f"{swapped[0]:.0f}", f"{swapped[-1]:.0f}", f"{slope_mib(warm, swapped):+.1f}"])
     rows.append(["all, with swap", f"{both[0]:.0f}", f"{both[-1]:.0f}", f"{slope_mib(warm, both):+.1f}"])
     report.write(
-        f"## Growth\nMeasured by `make bench-growth` on {report.where()}: the same host of {machine.MEMORY_MIB} MiB, "
+        f"## Growth\nMeasured by `make bench-growth` on {report.where()}; {versions}: "
+        f"the same host of {machine.MEMORY_MIB} MiB, "
         f"one run of 1,000 posts and one page of the UI a minute, for {len(samples) - 1} minutes, as much as "
         f"two months of daily runs: {green} of {len(samples) - 1} green, {kills} OOM kills, {restarts} restarts. PSS "
         f"in MiB between the runs, after {WARM_UP_MINUTES} minutes of warming up.\n\n"

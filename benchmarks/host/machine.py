@@ -98,6 +98,20 @@ def on_host(script: str, timeout_seconds: float = 120) -> str:
     return done.stdout
 
 
+def versions() -> str:
+    """Of what runs on the host."""
+    printed = on_host("""
+        . /etc/os-release && echo "Debian $VERSION_ID"
+        echo "Airflow $(basename /opt/airflow/venv/lib/python3*/site-packages/apache_airflow-*.dist-info .dist-info |
+            cut --delimiter=- --fields=2)"
+        /opt/airflow/venv/bin/python --version
+        echo "PostgreSQL $(psql --version | cut --delimiter=' ' --fields=3)"
+        echo "nginx $(nginx -v 2>&1 | cut --delimiter=/ --fields=2)"
+        echo "systemd $(systemctl --version | awk 'NR == 1 {print $2}')"
+    """)
+    return ", ".join(printed.splitlines())
+
+
 def podman_environment() -> dict[str, str]:
     """Says which runtime to take, where `make setup-hosts` found that podman must be told."""
     settings = PROJECT / ".cache" / "containers.conf"

@@ -54,8 +54,9 @@ def beside_its_peers() -> None:
         measured = {
             stack.name: told(stack.name, under_load(stack)) for stack in (stacks.OURS, stacks.STOCK, stacks.STANDALONE)
         }
+        versions = machine.versions()
         machine.remove()
-    memory_report.write(measured, idle, set_up)
+    memory_report.write(measured, idle, set_up, versions)
 
 
 def without_swap() -> None:
@@ -63,9 +64,9 @@ def without_swap() -> None:
     machine.boot(swap_mib=0)
     machine.play("site.yml")
     loaded = told("no swap", under_load(stacks.OURS, to_the_first_failure=True))
-    scores = stacks.oom_scores(stacks.OURS)
+    scores, versions = stacks.oom_scores(stacks.OURS), machine.versions()
     machine.remove()
-    memory_report.write_without_swap(loaded, scores)
+    memory_report.write_without_swap(loaded, scores, versions)
 
 
 def idle_cpu(host: Host) -> Idle:

@@ -25,13 +25,14 @@ WHY_SWAPPED = (
 UNITS = ("airflow-api-server", "airflow-scheduler", "airflow-dag-processor", "postgresql", "nginx", "system", "ETL")
 
 
-def write(measured: dict[str, Loaded], idle: Idle, set_up_seconds: float) -> None:
+def write(measured: dict[str, Loaded], idle: Idle, set_up_seconds: float, versions: str) -> None:
     """Between the marks of docs/benchmarks.md."""
     plot(measured)
     ours = next(iter(measured.values()))
     text = (
         f"## A whole host in {MEMORY_MIB} MiB\n"
-        f"Measured by `make bench-memory` on {where()}. A container with systemd, limited to {MEMORY_MIB} MiB of "
+        f"Measured by `make bench-memory` on {where()}; {versions}. "
+        f"A container with systemd, limited to {MEMORY_MIB} MiB of "
         f"memory and {SWAP_MIB} MiB of swap, as a t3.micro's user space with the swapfile of the role `host`; its "
         f"swap is this machine's disk. `site.yml` ran inside that limit ({set_up_seconds:.0f} s). Then "
         f"{len(ours.runs)} runs of the DAG back to back, 1,000 posts each from the X API simulator into S3 (moto), "
@@ -51,14 +52,15 @@ def write(measured: dict[str, Loaded], idle: Idle, set_up_seconds: float) -> Non
     write_part(text, "make bench-memory")
 
 
-def write_without_swap(one: Loaded, scores: dict[str, tuple[int, int]]) -> None:
+def write_without_swap(one: Loaded, scores: dict[str, tuple[int, int]], versions: str) -> None:
     """Between other marks: how far the same host gets without swap."""
     held = all(asked == has for asked, has in scores.values())
     refused = (
         "" if held else " This machine refuses containers negative scores, so the order of the services did not hold."
     )
     write_part(
-        f"## The same without swap\nMeasured by `make bench-memory` on {where()}: {MEMORY_MIB} MiB, no swap, the same "
+        f"## The same without swap\nMeasured by `make bench-memory` on {where()}; {versions}: "
+        f"{MEMORY_MIB} MiB, no swap, the same "
         f"load, up to the first run that isn't green.{refused}\n\n" + stacks_table({"tweetlake, no swap": one}),
         "make bench-memory, without swap",
     )

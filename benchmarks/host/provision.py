@@ -44,6 +44,7 @@ class Provision:
     trigger_seconds: list[float]
     pip_seconds: float
     uv_seconds: float
+    versions: str
 
 
 def main() -> int:
@@ -62,8 +63,21 @@ def main() -> int:
     trigger_seconds = [green(load.land_a_day(client)) for _ in range(TRIGGERS)]
     report.progress(f"script {statistics.median(script_seconds):.1f} s, run {statistics.median(trigger_seconds):.1f} s")
     pip_seconds, uv_seconds = installing_alone()
+    versions = machine.versions()
     machine.remove()
-    write(Provision(first, second, deploy, parsed_seconds, script_seconds, trigger_seconds, pip_seconds, uv_seconds))
+    write(
+        Provision(
+            first,
+            second,
+            deploy,
+            parsed_seconds,
+            script_seconds,
+            trigger_seconds,
+            pip_seconds,
+            uv_seconds,
+            versions,
+        )
+    )
     report.progress(f"written: {report.REPORT}")
     return 0
 
@@ -151,7 +165,8 @@ def write(found: Provision) -> None:
     ]
     slowest = sorted(found.first.tasks, key=lambda task: -task[1])[:10]
     text = (
-        f"## Standing up\nMeasured by `make bench-provision` on {report.where()}. A bare Debian 13 container over SSH; "
+        f"## Standing up\nMeasured by `make bench-provision` on {report.where()}; {found.versions}. "
+        f"A bare Debian 13 container over SSH; "
         "packages come through a mirror. The host shares this machine's processors with Ansible, X's simulator and "
         "moto.\n\n"
         + table(["goal", "target", "measured", "reached"], goals)
