@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tweetlake.extract import may_be_cut
+from tweetlake.extract.drain import may_be_cut
 
 from tests.etl import SCRIPT, run_etl
 from tests.s3_server import S3
