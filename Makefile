@@ -58,6 +58,10 @@ test-slow: setup ## pytest, no host, the rest: faults at every step, hostile pag
 test-roles: setup-hosts ## Molecule: every role and the whole site on real systemd hosts
 	for scenario in $(ROLES) default; do echo "== molecule test -s $$scenario"; $(MOLECULE) test -s $$scenario; done
 
+test-role: setup-hosts ## Molecule: one role, ROLE=airflow, or the whole site, ROLE=default
+	$(if $(ROLE),,$(error Say which: make test-role ROLE=airflow))
+	$(MOLECULE) test -s $(ROLE)
+
 test-browser: setup ## What people do in the UI, in Chromium, with the demo's (after `make demo`); updates docs/images
 	$(PLAYBOOK) -i localhost, tests/browser/chromium.yml
 	UI_URL=https://localhost:8443 UI_CA_FILE=inventory/local/demo-ca.crt \
@@ -102,7 +106,7 @@ export: $(UV) ## Write the hosts' requirements from uv.lock
 	$(UV) export -q --only-group certbot --no-header -o roles/https/files/requirements.txt
 	echo "uv==$(UV_VERSION)" | $(UV) pip compile -q --generate-hashes --no-header --universal --python-version 3.11 - > roles/python/files/uv.txt
 
-.PHONY: help demo demo-stop test setup setup-hosts lint test-fast test-slow test-roles test-security test-browser test-launch test-faults fuzz bench bench-memory bench-growth bench-provision lock export
+.PHONY: help demo demo-stop test setup setup-hosts lint test-fast test-slow test-roles test-role test-security test-browser test-launch test-faults fuzz bench bench-memory bench-growth bench-provision lock export
 
 # ---- how the two environments come to be
 
