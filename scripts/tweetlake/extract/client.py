@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -37,6 +38,17 @@ TOKEN_ROUTE = "/2/oauth2/token"  # noqa: S105 (an address)
 
 class TransientError(Exception):
     """Worth another try."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A request, as tweepy hands it on. `user_auth`: sign it with OAuth 1.0a."""
+
+    method: str
+    route: str
+    params: dict[str, Any] | None
+    json: Any
+    user_auth: bool
 
 
 class XClient(tweepy.Client):  # type: ignore[misc]
@@ -87,7 +99,7 @@ class XClient(tweepy.Client):  # type: ignore[misc]
         """
         self.maybe_billed = False
         for _ in range(RATE_LIMIT_WAITS):
-            response = self._answer(method, route, params, json, user_auth)
+            response = self._answer(Question(method, route, params, json, user_auth))
             if response.status_code == 200:
                 return response
             error = classify(response)
@@ -113,9 +125,7 @@ class XClient(tweepy.Client):  # type: ignore[misc]
         """The answer to a look-up, by `id` or `username`."""
         return json_of(self.get_user(user_auth=self.signs, **parameters))
 
-    def _answer(
-        self, method: str, route: str, params: dict[str, Any] | None, json: Any, user_auth: bool
-    ) -> requests.Response:
+    def _answer(self, question: Question) -> requests.Response:
         """Send until the answer isn't a passing fault, within ATTEMPTS and the deadline."""
         attempts = tenacity.stop_after_attempt(ATTEMPTS)
         retrying = tenacity.Retrying(
@@ -129,26 +139,18 @@ class XClient(tweepy.Client):  # type: ignore[misc]
             reraise=True,
         )
         try:
-            response: requests.Response = retrying(self._send, method, route, params, json, user_auth, retrying)
+            response: requests.Response = retrying(self._send, question, retrying)
             return response
         except TransientError as error:
             raise XUnavailableError(
-                f"X didn't answer {route} properly: {error} ({retrying.statistics.get('attempt_number', 1)} tries).",
+                f"X didn't answer {question.route} properly: {error} ({retrying.statistics.get('attempt_number', 1)} tries).",
                 hint=f"See https://docs.x.com/status, and X_API_BASE_URL ({self.base_url}); then run it again.",
             ) from None
 
-    def _send(
-        self,
-        method: str,
-        route: str,
-        params: dict[str, Any] | None,
-        json: Any,
-        user_auth: bool,
-        retrying: tenacity.Retrying,
-    ) -> requests.Response:
+    def _send(self, question: Question, retrying: tenacity.Retrying) -> requests.Response:
         # As `auth`, not as a header: requests would replace a header by what ~/.netrc says.
         token: str | None = None
-        if user_auth:
+        if question.user_auth:
             auth = tweepy.OAuth1UserHandler(
                 self.consumer_key, self.consumer_secret, self.access_token, self.access_token_secret
             ).apply_auth()
@@ -156,7 +158,7 @@ class XClient(tweepy.Client):  # type: ignore[misc]
             token = self.tokens.access_token(self._refused_token) if self.tokens else self.bearer_token
             auth = tweepy.OAuth2BearerHandler(token).apply_auth()
         self.spend.requests += 1
-        response = self._transfer(method, route, auth, params=params, json=json)
+        response = self._transfer(question.method, question.route, auth, params=question.params, json=question.json)
         status = response.status_code
         attempt = int(retrying.statistics.get("attempt_number", 1))
         if status == 401 and self.tokens:
