@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 from tweetlake.extract.drain import may_be_cut
 
-from tests.etl import SCRIPT, run_etl
-from tests.s3_server import S3
+from stand_ins.s3_server import S3
+from tests.helpers.etl import SCRIPT, run_etl
 
 YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
 EVERYTHING = ("--include-replies", "--include-retweets")
