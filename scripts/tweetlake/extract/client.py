@@ -142,8 +142,9 @@ class XClient(tweepy.Client):  # type: ignore[misc]
             response: requests.Response = retrying(self._send, question, retrying)
             return response
         except TransientError as error:
+            tries = retrying.statistics.get("attempt_number", 1)
             raise XUnavailableError(
-                f"X didn't answer {question.route} properly: {error} ({retrying.statistics.get('attempt_number', 1)} tries).",
+                f"X didn't answer {question.route} properly: {error} ({tries} tries).",
                 hint=f"See https://docs.x.com/status, and X_API_BASE_URL ({self.base_url}); then run it again.",
             ) from None
 
