@@ -32,6 +32,7 @@ from tweetlake.extract.prices import PRICES_SEEN_ON, Spend
 from tweetlake.load.destinations import Destination, open_destination
 from tweetlake.logs import set_up
 from tweetlake.raw import Page, RawCounts, read_pages
+from tweetlake.s3 import S3
 from tweetlake.settings import Settings, read_settings, secrets_in
 from tweetlake.summary import Summary
 from tweetlake.times import utc_now
@@ -84,11 +85,12 @@ def run(settings: Settings, spend: Spend, summary: Summary) -> None:
     if settings.plan:
         say_plan(settings, summary)
         return
-    destination = open_destination(settings.to)
+    s3 = S3(settings.timeout_seconds)
+    destination = open_destination(settings.to, s3)
     destination.check()  # before a post is paid for
     if settings.from_raw:
         counts = RawCounts()
-        land(settings, destination, Recording(read_pages(settings.from_raw, counts), counts), summary)
+        land(settings, destination, Recording(read_pages(settings.from_raw, counts, s3), counts), summary)
     else:
         run_from_x(settings, destination, spend, summary)
 
