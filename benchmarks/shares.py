@@ -21,7 +21,9 @@ import pyarrow.csv
 import pyarrow.parquet
 import twitter_etl
 from pandera.pandas import DataFrameSchema
-from tweetlake import collect, decode, load, raw, schema, store
+from tweetlake import decode, raw
+from tweetlake.load import commit as load
+from tweetlake.transform import collect, schema, store
 
 seconds: defaultdict[str, float] = defaultdict(float)
 steps: list[str] = ["imports"]
@@ -70,8 +72,8 @@ def main() -> int:
     watch(load, "csv_lines", "CSV")
     watch(pyarrow.parquet.ParquetWriter, "write_table", "Parquet")
     watch(load, "sha256_of", "checksums")
-    from tweetlake.destinations import Folder
-    from tweetlake.s3 import Bucket
+    from tweetlake.load.bucket import Bucket
+    from tweetlake.load.destinations import Folder
 
     for place in (Folder, Bucket):
         for name in ("put", "read", "size", "delete", "check"):

@@ -26,17 +26,18 @@ from typing import TYPE_CHECKING, Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import tweetlake
-from tweetlake.destinations import Destination, open_destination
 from tweetlake.errors import BadDataError, EtlError, RateLimitedError, Stopped, StoppedError
+from tweetlake.extract.prices import PRICES_SEEN_ON, Spend
+from tweetlake.load.destinations import Destination, open_destination
 from tweetlake.logs import set_up
-from tweetlake.prices import PRICES_SEEN_ON, Spend
 from tweetlake.raw import Page, RawCounts, read_pages
 from tweetlake.settings import Settings, read_settings, secrets_in
-from tweetlake.transform import Rules
+from tweetlake.times import utc_now
+from tweetlake.transform.rows import Rules
 
 if TYPE_CHECKING:
-    from tweetlake.collect import Batch
-    from tweetlake.extract import Drain
+    from tweetlake.extract.drain import Drain
+    from tweetlake.transform.collect import Batch
 
 log = logging.getLogger("tweetlake")
 
@@ -77,7 +78,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def say_plan(settings: Settings, summary: Summary) -> None:
     """What it would cost at worst: for people on standard error, for programs in the summary. Asks nobody."""
-    from tweetlake.plan import plan_of, text_of
+    from tweetlake.extract.plan import plan_of, text_of
 
     summary["plan"] = plan_of(settings)
     print(text_of(summary["plan"]), file=sys.stderr)
@@ -85,10 +86,10 @@ def say_plan(settings: Settings, summary: Summary) -> None:
 
 def run_from_x(settings: Settings, destination: Destination, spend: Spend, summary: Summary) -> None:
     """Each day by itself, extracted and landed, so that a failure later on takes nothing back."""
-    from tweetlake.budget import Budget, Ledger, utc_now
-    from tweetlake.client import XClient
-    from tweetlake.endpoints import post_usd_of, query_of, window_of
-    from tweetlake.extract import extract, spool_of
+    from tweetlake.extract.budget import Budget, Ledger
+    from tweetlake.extract.client import XClient
+    from tweetlake.extract.drain import extract, spool_of
+    from tweetlake.extract.endpoints import post_usd_of, query_of, window_of
 
     days: list[date | None] = list(settings.days) or [None]
     query_of(settings)
@@ -134,12 +135,13 @@ def land(
 ) -> None:
     """Transform, validate, load. `day`: the UTC day that was asked from X, None for the latest posts and for raw."""
     rules = Rules(
-        include_replies=settings.include_replies,
-        include_retweets=settings.include_retweets,
+        include_replies=settings.source.include_replies,
+        include_retweets=settings.source.include_retweets,
         days=frozenset(settings.days) if drain is None else frozenset(),
-        newest=min((n for n in (settings.latest, settings.limit) if n), default=None),
+        newest=settings.newest,
     )
-    from tweetlake import collect, load  # pandas, pyarrow and pandera: only now that the posts are there
+    from tweetlake.load import commit as load
+    from tweetlake.transform import collect  # pandas, pyarrow and pandera: only now that the posts are there
 
     with collect.collected(pages, rules, day) as batch:
         summary["partial_errors"].update(counts.partial_errors)
@@ -158,7 +160,7 @@ def land(
             )
             partition = load.Partition(
                 day=partition_day,
-                source=settings.name,
+                source=settings.source.name,
                 rows=rows_of[partition_day],
                 chunks=partial(batch.rows.chunks, None if only_day else partition_day),
                 rejects=reasons.total(),
@@ -198,13 +200,13 @@ def facts_of(settings: Settings, drain: Drain | None, reject_reasons: Counter[st
     """What the manifest says about how the rows came to be."""
     facts: dict[str, Any] = {
         "code_version": code_version(),
-        "include": {"replies": settings.include_replies, "retweets": settings.include_retweets},
+        "include": {"replies": settings.source.include_replies, "retweets": settings.source.include_retweets},
         "reject_reasons": dict(reject_reasons),
         "prices_seen_on": PRICES_SEEN_ON,
     }
     if drain is None:
         return facts | {"from_raw": True, **Spend().as_dict()}
-    return facts | drain.facts() | {"account": settings.account}
+    return facts | drain.facts() | {"account": settings.source.account}
 
 
 def add_up(summary: Summary, batch: Batch, counts: RawCounts) -> None:
@@ -220,7 +222,7 @@ def code_version() -> str:
     """The version and a fingerprint of the very files that run: 0.1.0+3fa91c2e."""
     here = Path(__file__).resolve()
     digest = hashlib.sha256()
-    for file in [here, *sorted((here.parent / "tweetlake").glob("*.py"))]:
+    for file in [here, *sorted((here.parent / "tweetlake").rglob("*.py"))]:
         digest.update(file.read_bytes())
     return f"{tweetlake.__version__}+{digest.hexdigest()[:8]}"
 

@@ -92,7 +92,7 @@ def test_every_ansible_tag_and_playbook_exists() -> None:
 
 
 def test_the_columns_are_those_of_the_script() -> None:
-    from tweetlake.transform import COLUMNS
+    from tweetlake.columns import COLUMN_NAMES as COLUMNS
 
     table = (PROJECT / "docs" / "data.md").read_text().partition("## Columns")[2].partition("**CSV.**")[0]
     cells = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)

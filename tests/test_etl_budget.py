@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tweetlake.budget import Ledger
 from tweetlake.errors import BudgetError, UsageError
-from tweetlake.plan import most_posts, plan_of
+from tweetlake.extract.budget import Ledger
+from tweetlake.extract.plan import most_posts, plan_of
 from tweetlake.settings import read_settings
 
 from tests.helpers.etl import SCRIPT, Run, run_etl

@@ -15,7 +15,7 @@ from tweetlake.errors import CredentialsError, EtlError, UsageError
 from tweetlake.logs import RedactingFormatter
 from tweetlake.raw import RawCounts, page_of, parse_json, read_pages
 from tweetlake.settings import check_bucket, read_settings
-from tweetlake.transform import Rules
+from tweetlake.transform.rows import Rules
 
 from tests.helpers.etl import SCRIPT, Collected, collect, run_etl
 
@@ -85,7 +85,7 @@ def test_settings_default_to_yesterday_and_read_the_env_file(tmp_path: Path) -> 
     file.write_text('# comment\n\nexport X_BEARER_TOKEN="abc=def"\nAWS_DEFAULT_REGION=eu-central-1\n')
     environ = {"AWS_DEFAULT_REGION": "us-east-1"}
     settings = read_settings(["--account", "@nasa", "--to", "s3://my-bucket", "--env-file", str(file)], environ, NOW)
-    assert (settings.account, [str(day) for day in settings.days]) == ("nasa", ["2026-03-01"])
+    assert (settings.source.account, [str(day) for day in settings.days]) == ("nasa", ["2026-03-01"])
     assert settings.credentials.bearer_token == "abc=def"
     assert environ["AWS_DEFAULT_REGION"] == "us-east-1", "the environment wins"
     assert "abc=def" not in repr(settings)

@@ -13,12 +13,13 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tweetlake import collect as collecting
-from tweetlake import store
-from tweetlake.cells import csv_cells, iso, json_lists
 from tweetlake.decode import needed_of
+from tweetlake.load.cells import csv_cells, json_lists
 from tweetlake.raw import Page, page_of, parse_json, read_page
-from tweetlake.transform import RowError, Rules, day_of_post, row_of
+from tweetlake.times import iso
+from tweetlake.transform import collect as collecting
+from tweetlake.transform import store
+from tweetlake.transform.rows import RowError, Rules, day_of_post, row_of
 
 from stand_ins.x_api.pages import render
 from stand_ins.x_api.parameters import MEDIA_FIELDS, USER_FIELDS, Selection

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import tempfile
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 # Shown by --help. 99 is never used: Airflow's BashOperator reads it as "skipped".
@@ -41,25 +38,6 @@ class UsageError(EtlError):
     """An option or a setting is wrong."""
 
     exit_code = 2
-
-
-def disk_error(place: object, error: OSError) -> UsageError:
-    """This machine's own disk fails, which another try won't change."""
-    return UsageError(
-        f"{place} can't be used: {error.strerror or error}.",
-        hint="Make room there, or set TWITTER_ETL_STATE_DIR (or TMPDIR) to a folder of this user.",
-    )
-
-
-@contextlib.contextmanager
-def temporary_files() -> Iterator[None]:
-    """What fails in here is this machine's disk for temporary files: OSErrors become the error that says so."""
-    try:
-        yield
-    except OSError as error:
-        # Not gettempdir(): it tries to write, which is what has just failed.
-        place = f"The temporary folder {tempfile.tempdir}" if tempfile.tempdir else "The folder for temporary files"
-        raise disk_error(place, error) from None
 
 
 class StaleTokenError(UsageError):

@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -92,14 +91,6 @@ def dump_json(document: JsonObject) -> bytes:
         return json.dumps(document, default=str).encode()
     except RecursionError:
         raise BadDataError("A page is nested too deeply to be kept.") from None
-
-
-def moment_of(text: Any) -> datetime | None:
-    """A time this program has written, in UTC; None for anything else."""
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, TypeError, OverflowError):
-        return None
 
 
 def _without_surrogates(value: Any) -> Any:

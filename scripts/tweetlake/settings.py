@@ -9,10 +9,10 @@ from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import NoReturn
 from urllib.parse import urlsplit
 
-from .errors import EXIT_CODES, CredentialsError, UsageError
+from .command_line import build_parser
+from .errors import CredentialsError, UsageError
 
 DEFAULT_BASE_URL = "https://api.x.com"
 ACCOUNT_PATTERN = re.compile(r"[A-Za-z0-9_]{1,15}")
@@ -21,7 +21,6 @@ SOURCE_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 BUCKET_PATTERN = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 BUCKET_RESERVED_PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
 BUCKET_RESERVED_SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
-BUDGET_NAME = "TWITTER_ETL_MONTHLY_BUDGET_USD"
 FIRST_POST_DAY = date(2006, 3, 21)
 OAUTH1_NAMES = ("X_CONSUMER_KEY", "X_CONSUMER_SECRET", "X_ACCESS_TOKEN", "X_ACCESS_TOKEN_SECRET")
 OAUTH2_NAMES = ("X_OAUTH2_CLIENT_ID", "X_OAUTH2_CLIENT_SECRET", "X_OAUTH2_REFRESH_TOKEN")
@@ -54,21 +53,33 @@ class Credentials:
 
 
 @dataclass(frozen=True)
-class Settings:
-    """One run, checked. Exactly one of account, query and from_raw is set."""
+class Source:
+    """Whose posts: those of one account or one search, and which kinds of them. --from-raw has neither of the two."""
 
-    account: str | None
-    query: str | None
+    account: str | None = None
+    query: str | None = None
+    name: str | None = None  # source=NAME/ in the lake
+    include_replies: bool = False
+    include_retweets: bool = False
+    archive: bool = False  # asked by the full-archive search
+
+    @property
+    def label(self) -> str:
+        """A short name for messages and file names."""
+        return self.name or self.account or ("query" if self.query else "raw")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One run, checked. Either the source has an account or a query, or from_raw is set."""
+
+    source: Source
     from_raw: str | None
     days: tuple[date, ...]  # empty: --latest, or --from-raw without a date
     run_day: date  # the UTC day on which the run began
     latest: int | None
     to: str
-    name: str | None
     limit: int | None
-    include_replies: bool
-    include_retweets: bool
-    archive: bool
     max_reject_percent: float
     credentials: Credentials
     base_url: str
@@ -82,102 +93,9 @@ class Settings:
     app_owner: str | None = None  # the account that owns the X app: its own posts are cheaper
 
     @property
-    def source_label(self) -> str:
-        """A short name for messages and file names."""
-        return self.name or self.account or ("query" if self.query else "raw")
-
-
-EXAMPLES = """examples:
-  twitter_etl.py --account nasa --date 2026-08-20 --to s3://my-bucket
-  twitter_etl.py --account nasa --start 2026-08-01 --end 2026-08-07 --plan      (no call: what would it cost?)
-  twitter_etl.py --account nasa --start 2026-08-01 --end 2026-08-07 --to ./lake --max-cost 2
-  twitter_etl.py --query '"data engineering" lang:en' --latest 50 --to s3://my-bucket/research --name de
-  twitter_etl.py --from-raw ./lake/twitter_raw --to ./rebuilt      (no network, no cost)
-
-environment (or the same names in --env-file):
-  X_BEARER_TOKEN                    app-only access; or, as a user, all four of OAuth 1.0a:
-  X_CONSUMER_KEY, X_CONSUMER_SECRET, X_ACCESS_TOKEN, X_ACCESS_TOKEN_SECRET
-  X_OAUTH2_CLIENT_ID, X_OAUTH2_REFRESH_TOKEN    or OAuth 2.0 (PKCE), for a confidential client with
-  X_OAUTH2_CLIENT_SECRET            its secret; new tokens are kept in the state directory
-  X_APP_OWNER                       account that owns the X app: as that user, its own posts cost less
-  X_API_BASE_URL                    default https://api.x.com
-  AWS_*                             as boto3 knows them; an IAM role needs none
-  TWITTER_ETL_STATE_DIR             user ids, unfinished runs, tokens, what was spent; default ~/.local/state/tweetlake
-  TWITTER_ETL_MONTHLY_BUDGET_USD    as --monthly-budget
-  TWITTER_ETL_DEADLINE_SECONDS      how long a run may wait in all, default 1800
-  TWITTER_ETL_TIMEOUT_SECONDS       how long one request may take, default 30
-  TWITTER_ETL_RETRY_SECONDS         first pause after a server error (it doubles, 5 tries), default 1
-
-exit codes:
-"""
-
-
-class Parser(argparse.ArgumentParser):
-    """argparse, but its errors end like all others: one message, exit code 2 and the JSON summary."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message[0].upper()}{message[1:]}.", hint="See twitter_etl.py --help.")
-
-
-def build_parser() -> Parser:
-    """The command line."""
-    parser = Parser(
-        prog="twitter_etl.py",
-        description="Collect the posts of one account (or one search) day by day and land them as CSV and Parquet, "
-        "with the raw pages and a manifest, in an S3 bucket or a folder.",
-        epilog=EXAMPLES + "\n".join(f"  {code}  {meaning}" for code, meaning in EXIT_CODES),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    source = parser.add_argument_group("what to collect (one of)").add_mutually_exclusive_group(required=True)
-    source.add_argument("--account", metavar="NAME", help="posts of this account, without the @")
-    source.add_argument("--query", metavar="Q", help="posts found by this search, in X's query language")
-    source.add_argument(
-        "--from-raw",
-        metavar="PATH",
-        help="no API call: rebuild from pages kept earlier; a file or folder of JSON Lines (.gz too), or s3://...",
-    )
-    when = parser.add_argument_group("when (default: yesterday, UTC)")
-    when.add_argument("--date", metavar="D", help="posts created on this UTC day, YYYY-MM-DD")
-    when.add_argument("--start", metavar="D", help="first UTC day of a range; each day is its own partition")
-    when.add_argument("--end", metavar="D", help="last UTC day of the range, included")
-    when.add_argument("--latest", metavar="N", type=int, help="the newest N posts, landed under the day of the run")
-    where = parser.add_argument_group("where to")
-    where.add_argument("--to", metavar="s3://BUCKET[/PREFIX]|FOLDER", help="the lake")
-    where.add_argument("--name", metavar="SOURCE", help="puts source=SOURCE/ before dt=, for a lake of several sources")
-    which = parser.add_argument_group("which posts")
-    which.add_argument(
-        "--limit",
-        metavar="N",
-        type=int,
-        help="at most N posts a day (of --from-raw: in all), the newest; the manifest says it is cut",
-    )
-    which.add_argument("--include-replies", action="store_true", help="keep replies (left out by default)")
-    which.add_argument("--include-retweets", action="store_true", help="keep retweets (left out by default)")
-    which.add_argument(
-        "--archive",
-        action="store_true",
-        help="use the full-archive search: any day since 2006, bearer token only",
-    )
-    which.add_argument(
-        "--max-reject-percent",
-        metavar="P",
-        type=float,
-        default=5.0,
-        help="fail when more than P %% of the rows don't pass validation (default 5)",
-    )
-    money = parser.add_argument_group("what it may cost (USD)")
-    money.add_argument("--plan", action="store_true", help="ask nobody; say what it could cost at worst, and end")
-    money.add_argument(
-        "--max-cost",
-        metavar="USD",
-        help="end with 9 before a request that could make this run cost more; run again, it goes on from there",
-    )
-    money.add_argument(
-        "--monthly-budget", metavar="USD", help="the same for all runs of a calendar month (UTC) on this machine"
-    )
-    parser.add_argument("--env-file", metavar="F", help="KEY=VALUE lines; what the environment already has wins")
-    return parser
+    def newest(self) -> int | None:
+        """How many posts are wanted at most, the newest; None for all."""
+        return min((number for number in (self.latest, self.limit) if number), default=None)
 
 
 def read_settings(
@@ -219,18 +137,20 @@ def read_settings(
         if getattr(args, option) and "://" not in getattr(args, option):
             setattr(args, option, str(expanded(getattr(args, option), "--" + option.replace("_", "-"))))
     return Settings(
-        account=account,
-        query=args.query.strip() if args.query else None,
+        source=Source(
+            account=account,
+            query=args.query.strip() if args.query else None,
+            name=args.name,
+            include_replies=args.include_replies,
+            include_retweets=args.include_retweets,
+            archive=args.archive,
+        ),
         from_raw=args.from_raw,
         days=days,
         run_day=today,
         latest=args.latest,
         to=args.to or "",
-        name=args.name,
         limit=args.limit,
-        include_replies=args.include_replies,
-        include_retweets=args.include_retweets,
-        archive=args.archive,
         max_reject_percent=args.max_reject_percent,
         credentials=Credentials() if args.from_raw else read_credentials(environ, args),
         base_url=check_base_url(environ.get("X_API_BASE_URL") or DEFAULT_BASE_URL),

@@ -27,8 +27,8 @@ import pyarrow.csv  # noqa: E402, F401
 with atheris.instrument_imports(include=["tweetlake", "twitter_etl"]):
     import twitter_etl  # noqa: F401
 
-    for file in (PROJECT / "scripts/tweetlake").glob("*.py"):
-        importlib.import_module(f"tweetlake.{file.stem}")
+    for file in (PROJECT / "scripts/tweetlake").rglob("*.py"):
+        importlib.import_module(".".join(file.relative_to(PROJECT / "scripts").with_suffix("").parts))
 
 from tests.fuzz.landing import check  # noqa: E402
 from tests.fuzz.pages import KEYS, NEIGHBOURS, ODD_VALUES, SEEDS  # noqa: E402

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tweetlake.raw import Page
-from tweetlake.transform import Rules
+from tweetlake.transform.rows import Rules
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "twitter_etl.py"
 
@@ -58,7 +58,7 @@ class Collected:
 
 def collect(pages: Iterable[Page], rules: Rules | None = None, day: date | None = None) -> Collected:
     """Transform, check and order these pages; with every kind of post unless `rules` says else."""
-    from tweetlake.collect import collected
+    from tweetlake.transform.collect import collected
 
     with collected(pages, rules or Rules(include_replies=True, include_retweets=True), day) as batch:
         rows = [row for chunk in batch.rows.chunks(None) for row in chunk.to_pylist()]

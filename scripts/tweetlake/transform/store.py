@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from .transform import Rules
+from .rows import Rules
 
 BATCH_ROWS = 250  # what is read at least to get a row back
 CHUNK_ROWS = 5_000  # what is handed out at once: about 5 MB

@@ -12,15 +12,15 @@ import fcntl
 import json
 import logging
 import math
-import os
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from .errors import BudgetError, disk_error
+from ..errors import BudgetError
+from ..files import disk_error, write_durably
+from ..times import next_month, utc_now
 from .prices import Spend
 
 log = logging.getLogger(__name__)
@@ -126,25 +126,6 @@ def sums_of(month: dict[str, Any]) -> tuple[float, int]:
     return round(usd, 6), month["posts"] + sum(entry["posts"] for entry in waiting)
 
 
-def write_durably(path: Path, document: Any, mode: int = 0o600) -> None:
-    """Replace a JSON file in one step, so that it survives a loss of power: file and folder are fsynced."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}")
-    try:
-        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
-            json.dump(document, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
 @dataclass
 class Budget:
     """Asked before every request that X bills. `run` is what this run has spent.
@@ -221,12 +202,3 @@ class Budget:
             f"{elsewhere}; {next_request}",
             hint=f"Raise TWITTER_ETL_MONTHLY_BUDGET_USD, or run it again from {next_month(today)} (UTC) on.",
         )
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-def next_month(day: date) -> date:
-    """The first day of the month after."""
-    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)

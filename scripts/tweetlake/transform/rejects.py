@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from datetime import date
 from typing import IO
 
-from .errors import BadDataError
-from .raw import JsonObject, dump_json
+from ..errors import BadDataError
+from ..raw import JsonObject, dump_json
 
 
 class Rejects:

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .budget import write_durably
-from .errors import CredentialsError, disk_error
-from .logs import hide
+from ..errors import CredentialsError
+from ..files import disk_error, write_durably
+from ..logs import hide
 
 log = logging.getLogger(__name__)
 

@@ -7,26 +7,18 @@ break every mention. Open the file in a spreadsheet as text.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import orjson
 
-from .schema import LIST_COLUMNS, TIME_COLUMNS
+from ..columns import COLUMNS
+from ..times import iso
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 ESCAPED_IN_JSON = r'[\x00-\x1f"\\]'
-
-
-def iso(moment: datetime | None) -> str | None:
-    """2026-08-20T12:00:00Z; with milliseconds only if there are any."""
-    if moment is None:
-        return None
-    timespec = "milliseconds" if moment.microsecond else "seconds"
-    return moment.astimezone(UTC).isoformat(timespec=timespec).removesuffix("+00:00") + "Z"
 
 
 def csv_header(names: Iterable[str]) -> bytes:
@@ -50,11 +42,7 @@ def csv_cells(table: pa.Table) -> pa.Table:
     columns = []
     for name in table.column_names:
         column = table.column(name).combine_chunks()
-        if name in LIST_COLUMNS:
-            column = json_lists(column)
-        elif name in TIME_COLUMNS:
-            column = iso_times(column)
-        columns.append(column)
+        columns.append(CELLS[CELL_OF[name]](column))
     return pa.table(columns, names=table.column_names)
 
 
@@ -80,3 +68,11 @@ def json_lists(column: pa.Array) -> pa.Array:
         return pa.array((None if v is None else orjson.dumps(v).decode() for v in column.to_pylist()), pa.string())
     filled = pc.binary_join_element_wise('["', pc.binary_join(column, '","'), '"]', "")
     return pc.if_else(pc.equal(pc.list_value_length(column), 0), "[]", filled)
+
+
+CELL_OF = {column.name: column.kind.cell for column in COLUMNS}
+CELLS: dict[str, Callable[[pa.Array], pa.Array]] = {
+    "plain": lambda column: column,
+    "iso": iso_times,
+    "json": json_lists,
+}

@@ -15,8 +15,9 @@ from typing import IO
 
 import orjson
 
-from .errors import XUnavailableError, disk_error
-from .raw import JsonObject, Page, dump_json, page_of, parse_json
+from ..errors import XUnavailableError
+from ..files import disk_error
+from ..raw import JsonObject, Page, dump_json, page_of, parse_json
 
 log = logging.getLogger(__name__)
 

@@ -7,10 +7,8 @@ the posts were first seen in this state) is kept from the manifest in the lake w
 from __future__ import annotations
 
 import contextlib
-import gzip
 import hashlib
 import logging
-import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -20,12 +18,12 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from .cells import csv_cells, csv_header, csv_lines, iso
+from ..columns import COLUMN_NAMES, arrow_schema
+from ..files import sha256_of, temporary_files, write_gzip
+from ..raw import JsonObject
+from ..times import iso, moment_of
+from .cells import csv_cells, csv_header, csv_lines
 from .destinations import Destination
-from .errors import temporary_files
-from .raw import JsonObject, moment_of
-from .schema import arrow_schema
-from .transform import COLUMNS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -122,7 +120,7 @@ def _commit(partition: Partition, destination: Destination, folder: Path) -> Jso
         "rejected": partition.rejects,
         "collected_at": iso(collected_at),
         **partition.facts,
-        "columns": list(COLUMNS),
+        "columns": list(COLUMN_NAMES),
         "content_sha256": content,
         "files": described,
     }
@@ -180,12 +178,12 @@ def write_rows(
     """
     import pyarrow.parquet
 
-    content = hashlib.sha256(csv_header(COLUMNS[:-1]))
+    content = hashlib.sha256(csv_header(COLUMN_NAMES[:-1]))
     with (
         csv_file.open("wb") as csv,
         pyarrow.parquet.ParquetWriter(parquet_file, arrow_schema(), compression="zstd") as parquet,
     ):
-        csv.write(csv_header(COLUMNS))
+        csv.write(csv_header(COLUMN_NAMES))
         for chunk in chunks:
             table = chunk if collected_at is None else with_collected_at(chunk, collected_at)
             parquet.write_table(table)
@@ -193,18 +191,3 @@ def write_rows(
             csv.write(csv_lines(cells))
             content.update(csv_lines(cells.drop_columns(["collected_at"])))
     return content.hexdigest()
-
-
-def write_gzip(source: Path, target: Path) -> None:
-    """Compress without name and time, so that the same pages give the same bytes."""
-    with (
-        source.open("rb") as pages,
-        target.open("wb") as out,
-        gzip.GzipFile(filename="", mode="wb", fileobj=out, mtime=0) as packed,
-    ):
-        shutil.copyfileobj(pages, packed)
-
-
-def sha256_of(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Protocol
 
-from .errors import DestinationError
+from ..errors import DestinationError
 
 
 class Destination(Protocol):
@@ -39,7 +39,7 @@ class Destination(Protocol):
 def open_destination(to: str) -> Destination:
     """`to` as checked by settings.check_destination."""
     if to.startswith("s3://"):
-        from .s3 import Bucket
+        from .bucket import Bucket
 
         bucket, _, prefix = to.removeprefix("s3://").partition("/")
         return Bucket(bucket, prefix)

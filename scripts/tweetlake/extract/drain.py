@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from ..errors import BadDataError, EtlError, StaleTokenError, UsageError, XUnavailableError
+from ..raw import OWN_KEY, JsonObject, Page, error_kind, objects, page_of, parse_json
+from ..settings import Settings
+from ..times import iso, moment_of
 from .accounts import forget, known_account, remember
 from .budget import Budget
-from .cells import iso
 from .endpoints import (
     ARCHIVE,
     TIMELINE,
@@ -23,11 +26,8 @@ from .endpoints import (
     window_of,
     worst_post_usd,
 )
-from .errors import BadDataError, EtlError, StaleTokenError, UsageError, XUnavailableError
 from .prices import PRICE_USD, Spend
 from .progress import Progress
-from .raw import OWN_KEY, JsonObject, Page, error_kind, moment_of, objects, page_of, parse_json
-from .settings import Settings
 from .spool import Spool
 
 if TYPE_CHECKING:
@@ -87,16 +87,16 @@ def spool_of(settings: Settings, day: date | None) -> Spool:
     """The spool of this source and window: the same for a run and its retry, another for every other question."""
     identity = {
         "base_url": settings.base_url,
-        "account": (settings.account or "").lower(),
-        "query": settings.query,
-        "name": settings.name,
+        "account": (settings.source.account or "").lower(),
+        "query": settings.source.query,
+        "name": settings.source.name,
         "day": str(day or settings.run_day),
         "latest": settings.latest,
         "limit": settings.limit,
-        "include": [settings.include_replies, settings.include_retweets],
-        "archive": settings.archive,
+        "include": [settings.source.include_replies, settings.source.include_retweets],
+        "archive": settings.source.archive,
     }
-    return Spool(settings.state_dir / "spool", f"{settings.source_label}-{day or settings.run_day}", identity)
+    return Spool(settings.state_dir / "spool", f"{settings.source.label}-{day or settings.run_day}", identity)
 
 
 def extract(settings: Settings, day: date | None, client: XClient, spool: Spool, budget: Budget) -> Drain:
@@ -110,7 +110,7 @@ def extract(settings: Settings, day: date | None, client: XClient, spool: Spool,
     resumed = spool.open()
     proven = any(page.own.get("depth_proven") for page in resumed)
     resumed = [page for page in resumed if not page.own.get("depth_proven")]
-    account: JsonObject | None = {"id": None, "username": settings.account} if settings.account else None
+    account: JsonObject | None = {"id": None, "username": settings.source.account} if settings.source.account else None
     drain = Drain(start, end, collected_at=now, query=query_of(settings))
     if resumed:
         account = resumed[0].own.get("account", account)
@@ -121,7 +121,7 @@ def extract(settings: Settings, day: date | None, client: XClient, spool: Spool,
         account = look_up(client, settings, spool, budget, drain)
     budget.run.post_usd = drain.spend.post_usd = post_usd_of(settings, (account or {}).get("id"))
 
-    label = f"{settings.source_label} {day or 'latest'}"
+    label = f"{settings.source.label} {day or 'latest'}"
     pager = Pager(settings, label, drain.start, drain.end)
     posts = 0
     with Progress(label, drain.spend) as progress:
@@ -177,7 +177,7 @@ def next_page(
     worst_usd = worst_post_usd(settings, budget.run.post_usd)
     key = f"{spool.path.stem}#{drain.pages}"
     size = budget.posts_within(key, pager.page_size(), pager.endpoint.min_results, worst_usd)
-    if drain.pages and settings.archive:
+    if drain.pages and settings.source.archive:
         client.sleep(ARCHIVE_PAUSE_SECONDS)
     budget.reserve(key, size * worst_usd, size)
     before = budget.run.requests
@@ -240,7 +240,7 @@ class Pager:
         self.label = label
         self.start = start
         self.end = end
-        self.newest = min((n for n in (settings.latest, settings.limit) if n), default=None)
+        self.newest = settings.newest
         self.more = True
         self.cut = False
         self.token: str | None = None
@@ -331,7 +331,9 @@ def ask(
 
 def timeline(client: XClient, settings: Settings, user_id: str, parameters: dict[str, Any]) -> JsonObject:
     """One page of a timeline, without what isn't wanted."""
-    exclude = ["replies"] * (not settings.include_replies) + ["retweets"] * (not settings.include_retweets)
+    exclude = ["replies"] * (not settings.source.include_replies) + ["retweets"] * (
+        not settings.source.include_retweets
+    )
     if exclude:
         parameters = {**parameters, "exclude": exclude}
     return json_of(client.get_users_tweets(user_id, user_auth=client.signs, **parameters))
@@ -363,9 +365,9 @@ def refuse_errors_only(page: Page, settings: Settings, *, found: bool = False) -
     """HTTP 200 with nothing but `errors` is how X says suspended, unknown or protected: never an empty day."""
     if page.errors and not (found or page.posts or page.meta.get("result_count")):
         kind = error_kind(page.errors[0])
-        if kind in ("not-found", "suspended") and settings.account:
+        if kind in ("not-found", "suspended") and settings.source.account:
             forget(settings)
-        who = f"@{settings.account}" if settings.account else "the search"
+        who = f"@{settings.source.account}" if settings.source.account else "the search"
         meaning = {
             "not-found": "doesn't exist",
             "suspended": "is suspended",
@@ -440,7 +442,7 @@ def look_up(client: XClient, settings: Settings, spool: Spool, budget: Budget, d
     budget.reserve(key, user_usd)
     before = budget.run.requests
     try:
-        document = json_of(client.get_user(username=settings.account, user_auth=client.signs))
+        document = json_of(client.get_user(username=settings.source.account, user_auth=client.signs))
     except EtlError:
         if not client.maybe_billed:
             budget.settle(key, 0)
@@ -451,9 +453,9 @@ def look_up(client: XClient, settings: Settings, spool: Spool, budget: Budget, d
     budget.settle(key, user_usd * bool(user.get("id")))
     refuse_errors_only(page_of(document), settings, found=bool(user))
     if not user.get("id"):
-        raise BadDataError(f"X knows no account @{settings.account}.", hint="Check the name in a browser.")
+        raise BadDataError(f"X knows no account @{settings.source.account}.", hint="Check the name in a browser.")
     for spend in (budget.run, drain.spend):
         spend.users_billed += 1
-    account = {"id": str(user["id"]), "username": str(user.get("username") or settings.account)}
+    account = {"id": str(user["id"]), "username": str(user.get("username") or settings.source.account)}
     remember(settings, account)
     return account

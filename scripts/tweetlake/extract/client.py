@@ -17,7 +17,7 @@ import requests
 import tenacity
 import tweepy
 
-from .errors import (
+from ..errors import (
     CredentialsError,
     CreditsError,
     EtlError,
@@ -26,10 +26,10 @@ from .errors import (
     UsageError,
     XUnavailableError,
 )
+from ..raw import JsonObject, objects, parse_json
+from ..settings import Settings
 from .oauth2 import Tokens
 from .prices import Spend
-from .raw import JsonObject, objects, parse_json
-from .settings import Settings
 
 log = logging.getLogger(__name__)
 

@@ -8,40 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from .raw import JsonObject, Page, objects
+from ..columns import COLUMN_NAMES, Row
+from ..raw import JsonObject, Page, objects
 
-# The columns of refined_tweets.csv, in this order; schema.py types them.
-COLUMNS = (
-    "id",
-    "created_at",
-    "username",
-    "author_id",
-    "text",
-    "lang",
-    "likes",
-    "retweets",
-    "replies",
-    "quotes",
-    "bookmarks",
-    "impressions",
-    "is_reply",
-    "is_retweet",
-    "is_quote",
-    "conversation_id",
-    "referenced_id",
-    "url",
-    "hashtags",
-    "mentions",
-    "links",
-    "edited",
-    "edit_history_ids",
-    "possibly_sensitive",
-    "withheld_countries",
-    "collected_at",
-)
-IS_REPLY = COLUMNS.index("is_reply")
-IS_RETWEET = COLUMNS.index("is_retweet")
-EDIT_HISTORY_IDS = COLUMNS.index("edit_history_ids")
+IS_REPLY = COLUMN_NAMES.index("is_reply")
+IS_RETWEET = COLUMN_NAMES.index("is_retweet")
+EDIT_HISTORY_IDS = COLUMN_NAMES.index("edit_history_ids")
 
 # X renamed its fields in 2026 and answers in the words it is asked in (new name first: it wins if both are there).
 NOTE = ("note_post", "note_tweet")
@@ -54,8 +26,6 @@ INT64_MAX = 2**63 - 1
 # Ids hold their time since 2010-11-04: milliseconds since this epoch, above 22 bits of machine and sequence.
 SNOWFLAKE_EPOCH_MS = 1288834974657
 FIRST_SNOWFLAKE = 29700859247
-
-Row = tuple[Any, ...]  # one value per column, see COLUMNS
 
 
 class RowError(ValueError):

@@ -6,12 +6,13 @@ import math
 from datetime import UTC, date, datetime
 from typing import Any
 
+from ..settings import Settings
+from ..times import utc_now
 from .accounts import known_account
-from .budget import Ledger, utc_now
+from .budget import Ledger
+from .drain import PROOF_POSTS
 from .endpoints import TIMELINE, depth_of, endpoint_of, post_usd_of, query_of, window_of, worst_post_usd
-from .extract import PROOF_POSTS
 from .prices import MONTHLY_CAP_POSTS, PRICE_USD, PRICES_SEEN_ON
-from .settings import Settings
 
 
 def plan_of(settings: Settings) -> dict[str, Any]:
@@ -27,14 +28,14 @@ def plan_of(settings: Settings) -> dict[str, Any]:
     pages = max(len(days), math.ceil(posts / endpoint.max_results))
     # The proof that the timeline reaches a day: five older posts and, if there are none, the user.
     proofs = len(settings.days) * (endpoint is TIMELINE)
-    account = known_account(settings) if settings.account else None
+    account = known_account(settings) if settings.source.account else None
     look_ups = int(endpoint is TIMELINE and account is None)
     post_usd = post_usd_of(settings, (account or {}).get("id"))
     worst_usd = worst_post_usd(settings, post_usd)
     usd = posts * worst_usd + proofs * PROOF_POSTS * post_usd + (look_ups + proofs) * PRICE_USD["user"]
     spent_usd = Ledger(settings.state_dir).spent(utc_now())[0]
     plan = {
-        "source": settings.source_label,
+        "source": settings.source.label,
         "endpoint": endpoint.name,
         "days": len(settings.days),
         "posts": posts + proofs * PROOF_POSTS,
@@ -59,7 +60,7 @@ def most_posts(settings: Settings) -> int:
     """How many posts one window can be billed for: the last page may bring more than was still wanted."""
     endpoint = endpoint_of(settings)
     most = depth_of(settings) if endpoint is TIMELINE else MONTHLY_CAP_POSTS
-    newest = min((n for n in (settings.latest, settings.limit) if n), default=None)
+    newest = settings.newest
     if newest is None:
         return most
     # With `newest` - 1 there, one more is asked for, and the smallest page is larger than one.

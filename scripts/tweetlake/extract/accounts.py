@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from .cells import iso
-from .raw import JsonObject
-from .settings import Settings
+from ..raw import JsonObject
+from ..settings import Settings
+from ..times import iso
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ def forget(settings: Settings) -> None:
 
 def cache_key(settings: Settings) -> str:
     """Names are the same in any case; another base address is another world (a simulator)."""
-    return f"{settings.base_url} {(settings.account or '').lower()}"
+    return f"{settings.base_url} {(settings.source.account or '').lower()}"
 
 
 def cache_file(state_dir: Path) -> Path:

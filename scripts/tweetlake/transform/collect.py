@@ -14,15 +14,14 @@ from typing import Any
 
 import pyarrow as pa
 
+from ..columns import COLUMN_NAMES, Row, arrow_schema
+from ..errors import BadDataError
+from ..files import temporary_files
+from ..raw import JsonObject, Page
 from . import schema
-from .errors import BadDataError, temporary_files
-from .raw import JsonObject, Page
 from .rejects import Rejects
-from .store import RowStore
-from .transform import (
-    COLUMNS,
+from .rows import (
     EDIT_HISTORY_IDS,
-    Row,
     RowError,
     Rules,
     collected_at_of,
@@ -30,6 +29,7 @@ from .transform import (
     reason_to_leave_out,
     row_of,
 )
+from .store import RowStore
 
 log = logging.getLogger(__name__)
 
@@ -56,8 +56,8 @@ def collected(pages: Iterable[Page], rules: Rules, day: date | None = None) -> I
     """
     pa.set_memory_pool(pa.system_memory_pool())  # the one that gives memory back: a tenth less at the peak
     with temporary_files(), tempfile.TemporaryFile() as rows, tempfile.TemporaryFile() as rejects:
-        batch = Batch(RowStore(rows, schema.arrow_schema()), Rejects(rejects))
-        check = schema.row_schema(schema.window_of(day))
+        batch = Batch(RowStore(rows, arrow_schema()), Rejects(rejects))
+        check = schema.row_schema(day)
         run: Run = {}
         with no_search_for_cycles():
             for page in pages:
@@ -110,7 +110,7 @@ def store(run: Run, check: Any, rules: Rules, batch: Batch) -> None:
     rows = list(run.values())
     table, failures = schema.validate(rows, check)
     for index, reason in failures.items():
-        row = dict(zip(COLUMNS, rows[index], strict=True))
+        row = dict(zip(COLUMN_NAMES, rows[index], strict=True))
         reject(row["created_at"].date(), reason, row, rules, batch)
     batch.rows.add(table)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from .errors import UsageError
+from ..errors import UsageError
+from ..settings import Settings
 from .prices import PRICE_USD
-from .settings import Settings
 
 TIMELINE_DEPTH = 3200  # posts; "Volume limits" of x-api/posts/timelines
 TIMELINE_DEPTH_WITHOUT_REPLIES = 800  # the same page: with exclude=replies
@@ -34,9 +34,9 @@ ARCHIVE = Endpoint("full-archive search", 10, 500, "next_token", 1024)
 
 
 def endpoint_of(settings: Settings) -> Endpoint:
-    if settings.archive:
+    if settings.source.archive:
         return ARCHIVE
-    return TIMELINE if settings.account else RECENT
+    return TIMELINE if settings.source.account else RECENT
 
 
 def query_of(settings: Settings) -> str | None:
@@ -44,8 +44,10 @@ def query_of(settings: Settings) -> str | None:
     endpoint = endpoint_of(settings)
     if endpoint is TIMELINE:
         return None
-    query = settings.query or f"from:{settings.account}"
-    left_out = ["-is:reply"] * (not settings.include_replies) + ["-is:retweet"] * (not settings.include_retweets)
+    query = settings.source.query or f"from:{settings.source.account}"
+    left_out = ["-is:reply"] * (not settings.source.include_replies) + ["-is:retweet"] * (
+        not settings.source.include_retweets
+    )
     if left_out:
         query = " ".join([f"({query})" if " OR " in query else query, *left_out])
     if len(query) > endpoint.query_characters:
@@ -84,18 +86,22 @@ def window_of(settings: Settings, day: date | None, now: datetime) -> tuple[date
 
 def depth_of(settings: Settings) -> int:
     """How many posts back a timeline goes."""
-    return TIMELINE_DEPTH if settings.include_replies else TIMELINE_DEPTH_WITHOUT_REPLIES
+    return TIMELINE_DEPTH if settings.source.include_replies else TIMELINE_DEPTH_WITHOUT_REPLIES
 
 
 def expansions_of(settings: Settings) -> list[str]:
     """Authors only for a search: those of a timeline are known, and expanded users may be billed."""
-    return ["author_id"] * (settings.account is None) + ["referenced_tweets.id"] * settings.include_retweets
+    return ["author_id"] * (settings.source.account is None) + [
+        "referenced_tweets.id"
+    ] * settings.source.include_retweets
 
 
 def post_usd_of(settings: Settings, user_id: str | None = None) -> float:
     """The price of a post. The cheaper "owned read": a timeline of the account that owns the X app (X_APP_OWNER), asked
     as that user. With `user_id`, the account's, an OAuth 1.0a token can show that it belongs to somebody else."""
-    owner = settings.app_owner and settings.account and settings.app_owner.lower() == settings.account.lower()
+    owner = (
+        settings.app_owner and settings.source.account and settings.app_owner.lower() == settings.source.account.lower()
+    )
     signer = (settings.credentials.access_token or "").partition("-")[0] if settings.credentials.signs else ""
     stranger = signer.isdecimal() and user_id is not None and signer != user_id  # X puts the user's id in front
     owned = owner and settings.credentials.user_context and endpoint_of(settings) is TIMELINE and not stranger

@@ -1,0 +1,1 @@
+"""Write a day into a bucket or a folder, and its manifest last."""

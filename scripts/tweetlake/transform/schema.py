@@ -1,0 +1,65 @@
+"""What a valid row is: a pandera schema made from the table of columns, and the check of rows against it."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from ..columns import COLUMNS, Column, Row, arrow_schema
+from ..errors import BadDataError
+from ..times import bounds_of
+
+if TYPE_CHECKING:  # pandas, pyarrow and pandera cost 150 MB: imported when the posts are there, not while waiting
+    import pandera.pandas as pandera
+    import pyarrow as pa
+
+
+def row_schema(day: date | None) -> pandera.DataFrameSchema:
+    """The pandera schema. `day`: the UTC day on which every post must have been created, None for any."""
+    import pandera.pandas as pandera
+
+    columns = {column.name: checked_column(column) for column in COLUMNS if column.is_checked}
+    if day:
+        start, end = bounds_of(day)
+        in_day = pandera.Check(lambda s: (s >= start) & (s < end), name="created_at is outside the day")
+        columns["created_at"].checks.append(in_day)
+    return pandera.DataFrameSchema(columns, strict=True)
+
+
+def checked_column(column: Column) -> Any:
+    """A column as pandera wants it."""
+    import pandera.pandas as pandera
+
+    checks = {
+        "digits": pandera.Check.str_matches(r"^[0-9]{1,19}$", error="not 1 to 19 digits"),
+        "not negative": pandera.Check.ge(0, error="a metric is below 0"),
+    }
+    types = {"string": str, "int64": "Int64", "timestamp": "datetime64[ms, UTC]"}
+    return pandera.Column(
+        types[column.kind.arrow],
+        checks=[checks[column.kind.check]] if column.kind.check else [],
+        nullable=column.nullable,
+        unique=column.unique,
+    )
+
+
+def validate(rows: list[Row], schema: pandera.DataFrameSchema) -> tuple[pa.Table, dict[int, str]]:
+    """Type the rows and check them: (those that pass, the index of each that fails and the reason)."""
+    import pandas as pd
+    import pandera.errors
+    import pyarrow as pa
+
+    columns = list(zip(*rows, strict=True)) or [()] * len(COLUMNS)
+    types = arrow_schema()
+    table = pa.table([pa.array(c, f.type) for c, f in zip(columns, types, strict=True)], schema=types)
+    frame = table.select(list(schema.columns)).to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+    failures: dict[int, str] = {}
+    try:
+        schema.validate(frame, lazy=True)
+    except pandera.errors.SchemaErrors as errors:
+        for failure in errors.failure_cases.itertuples():
+            if failure.index is None or pd.isna(failure.index):
+                raise BadDataError(f"The rows don't fit the schema: {failure.column}: {failure.check}.") from None
+            failures.setdefault(int(failure.index), f"{failure.column}: {failure.check}")
+        table = table.take([index for index in range(len(rows)) if index not in failures])
+    return table, dict(sorted(failures.items()))
