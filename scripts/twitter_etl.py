@@ -37,7 +37,7 @@ from tweetlake.transform.rows import Rules
 
 if TYPE_CHECKING:
     from tweetlake.extract.drain import Drain
-    from tweetlake.transform.collect import Batch
+    from tweetlake.transform.collect import Harvest
 
 log = logging.getLogger("tweetlake")
 
@@ -143,32 +143,32 @@ def land(
     from tweetlake.load import commit as load
     from tweetlake.transform import collect  # pandas, pyarrow and pandera: only now that the posts are there
 
-    with collect.collected(pages, rules, day) as batch:
+    with collect.collected(pages, rules, day) as harvest:
         summary["partial_errors"].update(counts.partial_errors)
-        add_up(summary, batch, counts)
+        add_up(summary, harvest, counts)
         if drain is None:
-            refuse_nothing(settings, batch, counts)
-        collect.refuse_too_many(batch, settings.max_reject_percent)
+            refuse_nothing(settings, harvest, counts)
+        collect.refuse_too_many(harvest, settings.max_reject_percent)
         only_day = day or (settings.run_day if settings.latest else None)
-        rows_of = Counter({only_day: batch.rows.rows}) if only_day else batch.rows.rows_of_days()
-        days = [only_day] if only_day else sorted({*settings.days, *rows_of, *batch.rejects.days})
+        rows_of = Counter({only_day: harvest.rows.rows}) if only_day else harvest.rows.rows_of_days()
+        days = [only_day] if only_day else sorted({*settings.days, *rows_of, *harvest.rejects.days})
         last_day = days[-1] if days else settings.run_day
         for partition_day in days or [last_day]:
             # A reject without any day goes to the last one.
-            reasons, lines = batch.rejects.of(
+            reasons, lines = harvest.rejects.of(
                 None if only_day else {partition_day, *[None] * (partition_day == last_day)}
             )
             partition = load.Partition(
                 day=partition_day,
                 source=settings.source.name,
                 rows=rows_of[partition_day],
-                chunks=partial(batch.rows.chunks, None if only_day else partition_day),
+                chunks=partial(harvest.rows.chunks, None if only_day else partition_day),
                 rejects=reasons.total(),
                 reject_lines=lines,
                 raw_file=raw_file,
                 collected_at=drain.collected_at if drain else None,
                 facts=facts_of(settings, drain, reasons)
-                | {"posts_in": batch.posts_in, "left_out": dict(batch.left_out), "bad_lines": counts.bad_lines}
+                | {"posts_in": harvest.posts_in, "left_out": dict(harvest.left_out), "bad_lines": counts.bad_lines}
                 | {"partial_errors": dict(counts.partial_errors)},
             )
             landed = load.commit(partition, destination)
@@ -182,16 +182,16 @@ def land(
             )
 
 
-def refuse_nothing(settings: Settings, batch: Batch, counts: RawCounts) -> None:
+def refuse_nothing(settings: Settings, harvest: Harvest, counts: RawCounts) -> None:
     """Raw pages without a post, or without one of the days asked for, are a mistake and not an empty day."""
-    if not batch.posts_in:
+    if not harvest.posts_in:
         raise BadDataError(
             f"--from-raw {settings.from_raw} has no posts: {counts.lines} lines, {counts.bad_lines} unreadable.",
             hint="Counts, users, lists and pages of errors only make no rows. Nothing was written.",
         )
-    if settings.days and not batch.rows.rows and not batch.rejects.days:
+    if settings.days and not harvest.rows.rows and not harvest.rejects.days:
         raise BadDataError(
-            f"--from-raw {settings.from_raw} has {batch.posts_in} posts, but none for these days.",
+            f"--from-raw {settings.from_raw} has {harvest.posts_in} posts, but none for these days.",
             hint="Give the pages of these days. Nothing was written: what the lake has for them stays.",
         )
 
@@ -209,11 +209,11 @@ def facts_of(settings: Settings, drain: Drain | None, reject_reasons: Counter[st
     return facts | drain.facts() | {"account": settings.source.account}
 
 
-def add_up(summary: Summary, batch: Batch, counts: RawCounts) -> None:
+def add_up(summary: Summary, harvest: Harvest, counts: RawCounts) -> None:
     """Where every post went: posts_in = rows + left_out + rejected, over all days."""
-    summary["posts_in"] = summary.get("posts_in", 0) + batch.posts_in
-    summary["left_out"] = dict(Counter(summary.get("left_out", {})) + batch.left_out)
-    summary["rejected"] = summary.get("rejected", 0) + len(batch.rejects)
+    summary["posts_in"] = summary.get("posts_in", 0) + harvest.posts_in
+    summary["left_out"] = dict(Counter(summary.get("left_out", {})) + harvest.left_out)
+    summary["rejected"] = summary.get("rejected", 0) + len(harvest.rejects)
     summary["bad_lines"] = summary.get("bad_lines", 0) + counts.bad_lines
     summary["lines_without_posts"] = summary.get("lines_without_posts", 0) + counts.lines_without_posts
 
