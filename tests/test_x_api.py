@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,6 @@ import jsonschema
 import pytest
 import requests
 import tweepy
-from referencing import Registry, Resource
-from referencing.jsonschema import DRAFT202012
 from requests.adapters import HTTPAdapter
 from requests_oauthlib import OAuth1
 
@@ -25,11 +22,11 @@ from stand_ins.x_api import vocabulary
 from stand_ins.x_api.__main__ import read_recording
 from stand_ins.x_api.server import listen
 from stand_ins.x_api.world import RECIPES, account_named, account_with, day_stubs, id_at, time_of
+from tests.helpers.openapi import openapi
 from tests.helpers.x_api import XApi
 
 PROJECT = Path(__file__).resolve().parent.parent
 RECORDINGS = PROJECT.parent / "shared" / "recordings"
-OPENAPI = RECORDINGS / "openapi"
 DAY = date(2026, 3, 1)
 NEXT_MORNING = "2026-03-02T01:30:00Z"
 DAY_WINDOW = {"start_time": "2026-03-01T00:00:00Z", "end_time": "2026-03-02T00:00:00Z"}
@@ -783,16 +780,6 @@ def test_the_command_line_serves_and_explains_itself(tmp_path: Path) -> None:
 
 
 # ---- the official description ------------------------------------------------------------------------------------
-
-
-@cache
-def openapi(version: str) -> tuple[dict[str, Any], Registry]:
-    """The document and a registry that resolves its references when they are met."""
-    path = OPENAPI / f"openapi-{version}.json"
-    if not path.exists():
-        pytest.skip(f"the official OpenAPI {version} is not beside the project ({path.name})")
-    document = json.loads(path.read_text(encoding="utf-8"))
-    return document, Registry().with_resource("urn:x", Resource.from_contents(document, DRAFT202012))
 
 
 def check(version: str, schema: str, body: dict[str, Any]) -> None:

@@ -7,9 +7,10 @@ tweepy 4.17 has its host fixed in `request()`, passes no timeout, retries no 5xx
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -162,7 +163,8 @@ class XClient(tweepy.Client):  # type: ignore[misc]
             token = self.tokens.access_token(self._refused_token) if self.tokens else self.bearer_token
             auth = tweepy.OAuth2BearerHandler(token).apply_auth()
         self.spend.requests += 1
-        response = self._transfer(question.method, question.route, auth, params=question.params, json=question.json)
+        with self._pace(question.route):
+            response = self._transfer(question.method, question.route, auth, params=question.params, json=question.json)
         status = response.status_code
         attempt = int(retrying.statistics.get("attempt_number", 1))
         if status == 401 and self.tokens:
@@ -174,6 +176,18 @@ class XClient(tweepy.Client):  # type: ignore[misc]
             self.maybe_billed = True
             raise TransientError("the answer isn't JSON")
         return response
+
+    @contextlib.contextmanager
+    def _pace(self, route: str) -> Iterator[None]:
+        """Ask the archive inside: a second has passed since the last answer, of a page, a day or a try before."""
+        if route != ARCHIVE_ROUTE:
+            yield
+            return
+        self.sleep(max(0.0, self._archive_asked_at + ARCHIVE_PAUSE_SECONDS - time.monotonic()))
+        try:
+            yield
+        finally:
+            self._archive_asked_at = time.monotonic()
 
     def _transfer(self, method: str, route: str, auth: Any, **content: Any) -> requests.Response:
         """Send once and read the whole answer, whatever it says. Raises TransientError when none comes."""
