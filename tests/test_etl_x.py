@@ -16,7 +16,7 @@ from tweetlake.extract.window import windows_of
 from tweetlake.settings import read_settings
 
 from stand_ins.x_api.simulator import ReceivedRequest
-from stand_ins.x_api.world import account_named, day_stubs
+from stand_ins.x_api.world import account_named, day_stubs, time_of
 from tests.helpers.etl import Run, run_etl
 from tests.helpers.openapi import openapi
 from tests.helpers.x_api import XApi
@@ -128,6 +128,26 @@ def test_a_page_that_goes_on_is_proof(
     x_api.replay([{"data": [post], "meta": {"result_count": 1}}, {"meta": {"result_count": 0} | proof}])
     run = land(env, tmp_path, "--account", "nasa")
     assert run.code == code, run.log
+
+
+def test_the_proof_looks_nearby_first(x_api: XApi, env: dict[str, str], tmp_path: Path) -> None:
+    """Empty answers aren't billed: the steps back get longer until there is a post."""
+    run = land(env, tmp_path, "--account", "occasional")
+    assert run.code == 0, run.log
+    midnight = f"{YESTERDAY}T00:00:00Z"
+    steps = [r.query for r in x_api.requests if r.path.endswith("/tweets") and r.query["end_time"] <= midnight]
+    assert [step["end_time"] for step in steps] == [midnight, *(step["start_time"] for step in steps[:-1])]
+    lengths = [datetime.fromisoformat(s["end_time"]) - datetime.fromisoformat(s["start_time"]) for s in steps]
+    assert lengths == [timedelta(hours=4**number) for number in range(len(steps))]
+    last = datetime.fromisoformat(steps[-1]["start_time"])
+    older = [
+        stub
+        for back in range(1, 60)
+        for stub in day_stubs(account_named("occasional"), YESTERDAY - timedelta(days=back))
+        if stub.kind in ("original", "quote")
+    ]
+    assert last <= time_of(older[0].id) < last + lengths[-1], "it ends with the newest of the older posts"
+    assert 1 <= x_api.billed_posts - run.summary["posts_in"] <= 5
 
 
 def test_an_account_may_post_2400_times_a_day() -> None:
