@@ -26,6 +26,7 @@ from .endpoints import (
     window_of,
     worst_post_usd,
 )
+from .fields import FIELDS, FREE_EXPANSIONS
 from .prices import PRICE_USD, Spend
 from .progress import Progress
 from .spool import Spool
@@ -35,23 +36,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# `tweet.*` names: still honoured in 2026, and the only ones tweepy knows. Reading accepts both vocabularies.
-TWEET_FIELDS = [
-    "id",
-    "text",
-    "author_id",
-    "conversation_id",
-    "created_at",
-    "edit_history_tweet_ids",
-    "entities",
-    "in_reply_to_user_id",
-    "lang",
-    "note_tweet",
-    "possibly_sensitive",
-    "public_metrics",
-    "referenced_tweets",
-    "withheld",
-]
 ARCHIVE_PAUSE_SECONDS = 1.0  # search/all takes one request a second
 POSTS_PER_HOUR = 100  # X lets an account post 2,400 times a day, in half-hourly portions (help.x.com, "X limits")
 PROOF_POSTS = 5  # the smallest page of a timeline
@@ -313,15 +297,14 @@ def ask(
     """One page of `size` posts from X."""
     endpoint = pager.endpoint
     parameters: dict[str, Any] = {
-        "tweet_fields": TWEET_FIELDS,
+        **FIELDS,
         "max_results": size,
         "start_time": pager.start,
         "end_time": None if pager.until_id else pager.end,
         "until_id": pager.until_id,
         endpoint.token_name: pager.token,
     }
-    if expansions := expansions_of(settings):
-        parameters["expansions"] = expansions
+    parameters["expansions"] = [*FREE_EXPANSIONS, *expansions_of(settings)]
     if endpoint is TIMELINE:
         return timeline(client, settings, str((account or {})["id"]), parameters)
     if endpoint is ARCHIVE:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from ..columns import COLUMN_NAMES, arrow_schema
+from ..columns import COLUMN_NAMES, CONTENT_NAMES, arrow_schema
 from ..files import sha256_of, temporary_files, write_gzip
 from ..raw import JsonObject
 from ..times import iso, moment_of
@@ -178,7 +178,7 @@ def write_rows(
     """
     import pyarrow.parquet
 
-    content = hashlib.sha256(csv_header(COLUMN_NAMES[:-1]))
+    content = hashlib.sha256(csv_header(CONTENT_NAMES))
     with (
         csv_file.open("wb") as csv,
         pyarrow.parquet.ParquetWriter(parquet_file, arrow_schema(), compression="zstd") as parquet,
@@ -189,5 +189,5 @@ def write_rows(
             parquet.write_table(table)
             cells = csv_cells(table)
             csv.write(csv_lines(cells))
-            content.update(csv_lines(cells.drop_columns(["collected_at"])))
+            content.update(csv_lines(cells.select(CONTENT_NAMES)))
     return content.hexdigest()
