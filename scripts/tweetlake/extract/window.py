@@ -22,25 +22,8 @@ from .endpoints import (
     TIMELINE_DEPTH_WITHOUT_REPLIES,
     Endpoint,
 )
+from .fields import FIELDS, FREE_EXPANSIONS
 from .prices import PRICE_USD
-
-# `tweet.*` names: still honoured in 2026, and the only ones tweepy knows. Reading accepts both vocabularies.
-TWEET_FIELDS = [
-    "id",
-    "text",
-    "author_id",
-    "conversation_id",
-    "created_at",
-    "edit_history_tweet_ids",
-    "entities",
-    "in_reply_to_user_id",
-    "lang",
-    "note_tweet",
-    "possibly_sensitive",
-    "public_metrics",
-    "referenced_tweets",
-    "withheld",
-]
 
 
 @dataclass(frozen=True)
@@ -145,10 +128,7 @@ class Window:
     @property
     def parameters(self) -> dict[str, Any]:
         """What every request of the window asks for, in tweepy's words."""
-        parameters: dict[str, Any] = {"tweet_fields": TWEET_FIELDS}
-        if self.expansions:
-            parameters["expansions"] = self.expansions
-        return parameters
+        return FIELDS | {"expansions": [*FREE_EXPANSIONS, *self.expansions]}
 
     @property
     def identity(self) -> JsonObject:
