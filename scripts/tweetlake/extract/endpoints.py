@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from ..errors import UsageError
-from ..settings import Settings
+from ..settings import Settings, Source
 from .prices import PRICE_USD
 
 TIMELINE_DEPTH = 3200  # posts; "Volume limits" of x-api/posts/timelines
@@ -34,20 +34,27 @@ ARCHIVE = Endpoint("full-archive search", 10, 500, "next_token", 1024)
 
 
 def endpoint_of(settings: Settings) -> Endpoint:
-    if settings.source.archive:
+    return endpoint_for(settings.source)
+
+
+def endpoint_for(source: Source) -> Endpoint:
+    if source.archive:
         return ARCHIVE
-    return TIMELINE if settings.source.account else RECENT
+    return TIMELINE if source.account else RECENT
 
 
 def query_of(settings: Settings) -> str | None:
+    """As `query_text`, of a run."""
+    return query_text(settings.source)
+
+
+def query_text(source: Source) -> str | None:
     """The search with its `-is:` operators; None for a timeline. Raises UsageError when it's longer than X takes."""
-    endpoint = endpoint_of(settings)
+    endpoint = endpoint_for(source)
     if endpoint is TIMELINE:
         return None
-    query = settings.source.query or f"from:{settings.source.account}"
-    left_out = ["-is:reply"] * (not settings.source.include_replies) + ["-is:retweet"] * (
-        not settings.source.include_retweets
-    )
+    query = source.query or f"from:{source.account}"
+    left_out = ["-is:reply"] * (not source.include_replies) + ["-is:retweet"] * (not source.include_retweets)
     if left_out:
         query = " ".join([f"({query})" if " OR " in query else query, *left_out])
     if len(query) > endpoint.query_characters:
