@@ -62,14 +62,15 @@ def is_like(name: str, known: Iterable[str]) -> str | None:
 
 def _shape(name: str, option: Option, value: object) -> str | None:
     """What Ansible's validator would take, or would tell in a way that helps nobody."""
-    wanted, secret = option.get("type", "str"), option.get("no_log", False)
+    wanted = option.get("type", "str")
+    secret = any(one.get("no_log") for one in (option, *option.get("options", {}).values()))
     it = f"{name}:" if secret else f"{name}: {shown(value)}"
     if value is None:
         return f"{name}: is null. Give a value, or take the line out."
     if wanted == "list" and not isinstance(value, list):
         entries = [part.strip() for part in value.split(",")] if isinstance(value, str) else [value]
-        written = "Write it in brackets" + (f": {shown(entries)}." if not isinstance(value, dict) else ".")
-        return f"{it} is {kind_of(value)}, not a list. {written}"
+        example = "" if secret or isinstance(value, dict) else f": {shown(entries)}"
+        return f"{it} is {kind_of(value)}, not a list. Write it in brackets{example}."
     if wanted == "dict" and not isinstance(value, dict):
         return f"{it} is {kind_of(value)}, not a mapping. Write each as NAME: value, one a line."
     if wanted in ("str", "path"):

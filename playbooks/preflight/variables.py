@@ -33,9 +33,11 @@ class Controller:
         places = [str(PROJECT / "roles" / role), str(PROJECT / "playbooks")]
         try:
             found = self.loader.path_dwim_relative_stack(places, "files", path)
+            return Path(self.loader.get_real_file(found)).read_bytes()
         except AnsibleFileNotFound:
             raise FileNotFoundError(errno.ENOENT, "there is no such file", path) from None
-        return Path(self.loader.get_real_file(found)).read_bytes()
+        except AnsibleError as error:
+            raise OSError(errno.EACCES, f"the vault doesn't open it ({error})", path) from None
 
     def host(self, name: str, raw: Mapping[str, Any], without_stack: bool = False) -> Host:
         """Compute what can be computed of the variables `raw`, as they stand in the inventory.
@@ -49,7 +51,7 @@ class Controller:
         vaulted = vault_names_in(pool) | vault_names_in({one: raw[one] for one in given})
         mapped = {one for one in pool if vault_names_in(pool[one])} - raw.keys()
         pool |= raw
-        wanted = (known_names() | PASSWORDS) & pool.keys() - (joins.keys() - given)
+        wanted = (known_names() | PASSWORDS | vaulted) & pool.keys() - (joins.keys() - given)
         if without_stack:
             wanted -= {one for one in wanted if not one.startswith("aws_") and re.search(r"\baws_\w", str(pool[one]))}
         values, unreadable = {}, {}
@@ -60,6 +62,8 @@ class Controller:
             except AnsibleError as error:
                 if one in given and not needs_facts(pool[one], pool):
                     unreadable[one] = " ".join(str(error).split())
+        for one in [one for one in values if vault_names_in(pool[one]) & unreadable.keys()]:
+            del values[one]  # a default made of it would say that it is empty
         return Host(name, frozenset(given | mapped), values, unreadable, frozenset(vaulted))
 
     def _of_the_roles(self) -> dict[str, Any]:
@@ -72,7 +76,8 @@ class Controller:
         return found
 
     def _load(self, path: Path) -> dict[str, Any]:
-        loaded: dict[str, Any] = self.loader.load_from_file(str(path), cache="all", trusted_as_template=True)
+        # "unsafe" is a copy that isn't made: nothing here changes what it has read.
+        loaded: dict[str, Any] = self.loader.load_from_file(str(path), unsafe=True, trusted_as_template=True)
         return loaded
 
 

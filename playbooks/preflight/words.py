@@ -32,8 +32,9 @@ def kind_of(value: object) -> str:
     """What YAML took a value for."""
     if value is None:
         return "null"
+    # bool before int, which it is a kind of.
     kinds = {bool: "a yes or no", int: "a number", float: "a number", str: "a text", list: "a list", dict: "a mapping"}
-    return kinds.get(type(value), "a date")
+    return next((word for kind, word in kinds.items() if isinstance(value, kind)), "a date")
 
 
 def is_placeholder(text: str) -> bool:

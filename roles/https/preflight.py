@@ -108,4 +108,4 @@ def _provided(values: Values, names: list[str], read: Read) -> Iterator[str]:
     # Only here: an Ansible from elsewhere than `make setup` may lack what it needs.
     from playbooks.preflight.certificates import pair_complaints
 
-    yield from pair_complaints(*found, names, paths)
+    yield from pair_complaints(found[0], found[1], names, paths)

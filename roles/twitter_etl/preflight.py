@@ -9,6 +9,7 @@ import argparse
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 
 from tweetlake.errors import EtlError
 from tweetlake.extract.endpoints import query_text
@@ -118,11 +119,9 @@ def _credentials(values: Values) -> Iterator[str]:
         base_url = text(values, "twitter_etl_api_base_url")
         yield from script_says(lambda: check_base_url(base_url, "twitter_etl_api_base_url:"))
     given = {name: secret for name, variable in CREDENTIALS.items() if (secret := text(values, variable))}
-    broken = [
-        said
-        for name, secret in given.items()
-        for said in script_says(lambda name=name, secret=secret: check_credential(f"{CREDENTIALS[name]}:", secret))
-    ]
+    broken: list[str] = []
+    for name, secret in given.items():
+        broken += script_says(partial(check_credential, f"{CREDENTIALS[name]}:", secret))
     yield from broken
     if not broken and all(variable in values for variable in CREDENTIALS.values()):
         yield from _ways_to_sign_in(given, truth_in(values, "twitter_etl_archive"))
@@ -130,7 +129,7 @@ def _credentials(values: Values) -> Iterator[str]:
         yield from script_says(lambda: check_account(owner, "twitter_etl_app_owner:"))
     for name in ("twitter_etl_max_cost_usd", "twitter_etl_monthly_budget_usd"):
         if amount := text(values, name):
-            yield from script_says(lambda name=name, amount=amount: usd_of(f"{name}:", amount))
+            yield from script_says(partial(usd_of, f"{name}:", amount))
 
 
 def _ways_to_sign_in(given: dict[str, str], archive: bool) -> Iterator[str]:
@@ -158,7 +157,7 @@ def _ways_to_sign_in(given: dict[str, str], archive: bool) -> Iterator[str]:
 
 
 def _environment(values: Values) -> Iterator[str]:
-    environment = values.get("twitter_etl_environment", {})
+    environment = values.get("twitter_etl_environment") or {}  # null is as good as none
     names = [str(name) for name in environment]
     if wrong := [name for name in names if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name)]:
         yield (

@@ -337,7 +337,9 @@ def check_bucket(bucket: str) -> None:
     if wrong:
         raise UsageError(
             f"{bucket!r} isn't a bucket name S3 allows.",
-            hint="3 to 63 of a-z, 0-9, '-' and '.', beginning and ending with a letter or digit.",
+            hint="Give 3 to 63 of a-z, 0-9, '-' and '.', a letter or digit at both ends, no two dots together, no IP "
+            "address, and nothing that AWS keeps for itself: "
+            f"{', '.join(BUCKET_RESERVED_PREFIXES)} in front, {', '.join(BUCKET_RESERVED_SUFFIXES)} at the end.",
         )
 
 
