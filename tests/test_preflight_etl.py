@@ -93,7 +93,7 @@ CASES: dict[str, tuple[dict[str, Any], Said]] = {
     ),
     "long-account": (GOOD | {"twitter_etl_account": "a" * 16}, [("twitter_etl_account", "It has 1 to 15 letters")]),
     "long-query": (
-        GOOD | {"twitter_etl_account": "", "twitter_etl_query": "m" * 490},
+        GOOD | {"twitter_etl_account": "", "twitter_etl_query": "m" * 491},
         [("twitter_etl_query", "recent search takes 512. Shorten it.")],
     ),
     "folder": (GOOD | {"twitter_etl_destination": "/var/lake"}, [("twitter_etl_destination", "Give s3://BUCKET")]),

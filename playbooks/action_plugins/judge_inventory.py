@@ -44,7 +44,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         controller = Controller(self._loader, self._templar)
         hosts = self._hosts(task_vars, launch)
         if not hosts:
-            return [nobody(task_vars["groups"])]
+            preview = task_vars["hostvars"].raw_get("localhost").get("launch_made_no_host", False)
+            return [] if preview else [nobody(task_vars["groups"])]
         judged = {name: controller.host(name, raw, without_stack=launch) for name, raw in hosts.items()}
         said = verdict({name: list(complaints(host, HOST_ROLES, controller.read)) for name, host in judged.items()})
         if launch:
