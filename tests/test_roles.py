@@ -124,3 +124,33 @@ def test_airflow_warns_where_it_faces_the_network(tmp_path):
     said = play(tmp_path, [warning], hosts)["plays"][0]["tasks"][-1]["hosts"]
     assert {name for name, answer in said.items() if "msg" in answer} == {"network"}
     assert said["network"]["msg"].startswith("WARNING: airflow_api_host is 0.0.0.0")
+
+
+def test_users_need_no_password_and_no_admin(tmp_path):
+    """Whoever may start a run signs in for the playbooks; where nobody may, the first."""
+    guest = {"username": "guest", "role": "Viewer", "email": "guest@localhost"}
+    op = {"username": "op", "role": "Op", "email": "op@localhost", "password": "chosen by somebody"}
+    hosts = {
+        "guest": {"airflow_users": [guest], "answer": ["guest", [""]]},
+        "op": {"airflow_users": [guest, op], "answer": ["op", ["", "chosen by somebody"]]},
+        "admin": {"answer": ["admin", [""]]},
+    }
+    role = PROJECT / "roles/airflow"
+    variables = load(role / "vars/main.yml") | load(role / "defaults/main.yml")
+    that = ["__airflow_operator.username == answer[0]", "__airflow_users | map(attribute='password') == answer[1]"]
+    report = play(tmp_path, [{"assert": {"that": that}}], {name: variables | values for name, values in hosts.items()})
+    assert not {name: stats for name, stats in report["stats"].items() if stats["failures"]}, report
+
+
+def test_capitals_in_a_hosts_name_are_none_to_nginx(tmp_path):
+    role = PROJECT / "roles/https"
+    variables = load(role / "vars/main.yml") | load(role / "defaults/main.yml")
+    names = {"https_names": ["Airflow.Example.org", "2001:DB8::7"]}
+    that = [
+        "__https_server_names == ['airflow.example.org', '[2001:db8::7]']",
+        "__https_alternative_names == ['DNS:airflow.example.org', 'IP:2001:db8::7']",
+        "__https_canonical == 'airflow.example.org'",
+        "https_url == 'https://airflow.example.org'",
+    ]
+    report = play(tmp_path, [{"assert": {"that": that}}], {"here": variables | names})
+    assert not report["stats"]["here"]["failures"], report

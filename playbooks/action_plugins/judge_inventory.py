@@ -75,10 +75,10 @@ def nobody(groups: dict[str, list[str]]) -> str:
     """Why this run is for no host: the group is misspelt or empty, or `--limit` leaves it out."""
     if groups.get(GROUP):
         return f"{GROUP}: --limit leaves no host of this group. Name one of {', '.join(groups[GROUP])}."
+    nothing = f"{GROUP}: no host of the inventory is in this group, so there is nothing to set up."
     others = sorted(set(groups) - {"all", "ungrouped", GROUP})
-    meant = (
-        f" There is {', '.join(others)}{f', did you mean {GROUP}?' if is_like(GROUP, others) else '.'}"
-        if others
-        else ""
-    )
-    return f"{GROUP}: no host of the inventory is in this group, so there is nothing to set up.{meant} Put yours there."
+    if "aws_ec2" in others:
+        return f"{nothing} Make one: playbooks/launch.yml."
+    if is_like(GROUP, others):
+        return f"{nothing} There is {', '.join(others)}, did you mean {GROUP}?"
+    return f"{nothing} Put yours there{', not into ' + ', '.join(others) if others else ''}."

@@ -46,7 +46,7 @@ def complaints(values: Values, read: Read) -> Iterator[str]:
         yield complaint
     infrequent = number_in(values, "aws_to_infrequent_access_days")
     if infrequent is not None and infrequent < 30:
-        yield f"aws_to_infrequent_access_days: {infrequent} is too soon. S3 takes no number below 30 for that class."
+        yield "aws_to_infrequent_access_days: S3 takes no number below 30 for that class."
     early = [name for name in DAYS if (days := number_in(values, name)) is not None and days < 1]
     if early:
         yield f"{', '.join(early)}: must be 1 or more."
@@ -97,7 +97,7 @@ def _cidrs(cidrs: list[str], open_to_the_world: bool) -> Iterator[str]:
     if wide and not open_to_the_world:
         yield (
             f"aws_admin_cidrs: {', '.join(wide)} lets the whole internet try the logins. Give your own address with "
-            "/32. If you do mean it, say so once more: aws_open_to_the_world: true."
+            "/32. If you do mean it, ask a second time: aws_open_to_the_world: true."
         )
 
 

@@ -59,7 +59,7 @@ WRONG: dict[str, tuple[dict[str, Any], list[str]]] = {
             "198.51.100.7, 300.1.1.1/8 is no range of addresses",
             # Half of the internet is as good as all of it; a whole /8 is let through.
             "0.0.0.0/0, ::/0, 0.0.0.0/1 lets the whole internet try the logins",
-            "say so once more: aws_open_to_the_world: true",
+            "ask a second time: aws_open_to_the_world: true",
         ],
     ),
 }
