@@ -101,7 +101,7 @@ PROVIDED: dict[str, tuple[bytes, bytes, list[str], list[tuple[str, str]]]] = {
     "empty": (b"", b"", NAMES, [(PAIR, "can't be read as that")]),
 }
 # Other inventories, likewise.
-OTHERS: dict[str, tuple[dict, list[tuple[str, str]]]] = {
+OTHERS: dict[str, tuple[dict[str, Any], list[tuple[str, str]]]] = {
     "internal": ({}, []),
     "acme": ({"https_certificate": "acme"}, []),
     "no-files": ({"https_certificate": "provided"}, [(PAIR, "there is no file (empty), (empty) on this machine")]),

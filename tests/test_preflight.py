@@ -44,7 +44,7 @@ def test_no_secret_is_in_a_complaint(case: str) -> None:
     assert SECRET not in "".join(said)
 
 
-KINDS = [None, True, -1, 2.5, "", "x y", "\n", [], [[]], [None], ["x y"], {}, {"a": None}, {"a": [1]}]
+KINDS: list[Any] = [None, True, -1, 2.5, "", "x y", "\n", [], [[]], [None], ["x y"], {}, {"a": None}, {"a": [1]}]
 
 
 @pytest.mark.parametrize("role", ROLES)

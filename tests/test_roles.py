@@ -1,6 +1,7 @@
 """The contract of the roles: documented variables, tags, and what they make of the host and of secrets."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -12,12 +13,12 @@ PROJECT = Path(__file__).resolve().parent.parent
 ROLES = sorted(path for path in (PROJECT / "roles").iterdir() if path.is_dir())
 
 
-def load(path: Path):
+def load(path: Path) -> Any:
     return yaml.safe_load(path.read_text())
 
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda path: path.name)
-def test_defaults_and_argument_specs_tell_the_same(role):
+def test_defaults_and_argument_specs_tell_the_same(role: Path) -> None:
     defaults = load(role / "defaults/main.yml")
     options = load(role / "meta/argument_specs.yml")["argument_specs"]["main"]["options"]
     assert set(defaults) == set(options)
@@ -28,7 +29,7 @@ def test_defaults_and_argument_specs_tell_the_same(role):
 
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda path: path.name)
-def test_variables_bear_the_name_of_their_role_and_a_comment(role):
+def test_variables_bear_the_name_of_their_role_and_a_comment(role: Path) -> None:
     lines = (role / "defaults/main.yml").read_text().splitlines()
     for number, line in enumerate(lines):
         if line[:1].isalpha():
@@ -40,18 +41,18 @@ def test_variables_bear_the_name_of_their_role_and_a_comment(role):
 
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda path: path.name)
-def test_role_has_a_readme_and_a_scenario(role):
+def test_role_has_a_readme_and_a_scenario(role: Path) -> None:
     assert (role / "README.md").read_text().startswith(f"# {role.name}\n")
     assert (PROJECT / "molecule" / role.name / "molecule.yml").exists()
 
 
-def test_every_role_of_the_site_is_tagged_with_its_name():
+def test_every_role_of_the_site_is_tagged_with_its_name() -> None:
     roles = [role for play in load(PROJECT / "playbooks/site.yml") for role in play.get("roles", [])]
     assert roles
     assert [role["role"] for role in roles] == [role["tags"] for role in roles]
 
 
-def test_the_dag_is_copied_not_templated():
+def test_the_dag_is_copied_not_templated() -> None:
     (copied,) = [
         task["ansible.builtin.copy"]
         for task in load(PROJECT / "roles/twitter_etl/tasks/configure.yml")
@@ -60,7 +61,7 @@ def test_the_dag_is_copied_not_templated():
     assert (PROJECT / copied["src"].partition("}}/")[2]).exists()
 
 
-def test_the_memory_of_the_host_picks_profile_and_swap(tmp_path):
+def test_the_memory_of_the_host_picks_profile_and_swap(tmp_path: Path) -> None:
     """MiB as EC2 hosts of 1, 2 and 4 GiB report them; a container's memory is its machine's, and so is its swap."""
     hosts = {
         "t3-micro": {"memory": 916, "kind": "kvm", "answer": ["small", 2, False, 1024]},
@@ -69,7 +70,7 @@ def test_the_memory_of_the_host_picks_profile_and_swap(tmp_path):
         "container": {"memory": 916, "kind": "podman", "answer": ["small", 2, False, 0]},
         "chosen": {"memory": 3836, "kind": "kvm", "airflow_profile": "small", "answer": ["small", 2, False, 0]},
     }
-    variables = {}
+    variables: dict[str, Any] = {}
     for role in ("airflow", "host"):
         for part in ("vars", "defaults"):
             variables |= load(PROJECT / "roles" / role / part / "main.yml")
@@ -94,7 +95,7 @@ def test_the_memory_of_the_host_picks_profile_and_swap(tmp_path):
     assert not wrong
 
 
-def test_any_secret_survives_the_env_file(tmp_path):
+def test_any_secret_survives_the_env_file(tmp_path: Path) -> None:
     hostile = {
         "X_BEARER_TOKEN": "a#b$c'd\"e\\f`g=h",
         "QUOTED": '"quoted"',
@@ -116,7 +117,7 @@ def test_any_secret_survives_the_env_file(tmp_path):
 
 
 @pytest.mark.slow
-def test_airflow_warns_where_it_faces_the_network(tmp_path):
+def test_airflow_warns_where_it_faces_the_network(tmp_path: Path) -> None:
     """The one switch that opens port 8080: airflow_api_host."""
     warning = load(PROJECT / "roles/airflow/tasks/service.yml")[-1]
     addresses = {"loopback": "127.0.0.1", "loopback-6": "::1", "network": "0.0.0.0"}  # noqa: S104 - to be warned of
@@ -126,7 +127,7 @@ def test_airflow_warns_where_it_faces_the_network(tmp_path):
     assert said["network"]["msg"].startswith("WARNING: airflow_api_host is 0.0.0.0")
 
 
-def test_users_need_no_password_and_no_admin(tmp_path):
+def test_users_need_no_password_and_no_admin(tmp_path: Path) -> None:
     """Whoever may start a run signs in for the playbooks; where nobody may, the first."""
     guest = {"username": "guest", "role": "Viewer", "email": "guest@localhost"}
     op = {"username": "op", "role": "Op", "email": "op@localhost", "password": "chosen by somebody"}
@@ -142,7 +143,7 @@ def test_users_need_no_password_and_no_admin(tmp_path):
     assert not {name: stats for name, stats in report["stats"].items() if stats["failures"]}, report
 
 
-def test_capitals_in_a_hosts_name_are_none_to_nginx(tmp_path):
+def test_capitals_in_a_hosts_name_are_none_to_nginx(tmp_path: Path) -> None:
     role = PROJECT / "roles/https"
     variables = load(role / "vars/main.yml") | load(role / "defaults/main.yml")
     names = {"https_names": ["Airflow.Example.org", "2001:DB8::7"]}

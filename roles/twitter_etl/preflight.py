@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from tweetlake.errors import EtlError
-from tweetlake.extract.endpoints import query_text
+from tweetlake.extract.endpoints import check_query
 from tweetlake.settings import (
     OAUTH1_NAMES,
     OAUTH2_NAMES,
@@ -85,7 +85,7 @@ def _source(values: Values) -> Iterator[str]:
             archive=truth_in(values, "twitter_etl_archive"),
         )
         try:
-            query_text(source)
+            check_query(source)
         except EtlError as error:
             yield f"twitter_etl_query: {error.message} Shorten it."
     if name:
