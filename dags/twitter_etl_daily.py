@@ -15,9 +15,9 @@ because a run stands at its time of day and the date means midnight.
 **No more than so many USD:** fill in `max_cost`; otherwise the inventory's limit holds, if it has one.
 
 **When it fails:** the last lines of the log say what happened, what was kept and what to do. An X or bucket that
-doesn't answer and a used-up rate limit are retried with growing pauses; wrong settings, refused credentials, spent
-credits or budget and bad data fail at once, because another try would only fail (or cost) again. A run that its budget
-has ended goes on from there when the same day is run again.
+doesn't answer and a used-up rate limit are retried for twelve hours, at last once an hour; wrong settings, refused
+credentials, spent credits or budget and bad data fail at once, because another try would only fail (or cost) again. A
+run that its budget has ended goes on from there when the same day is run again.
 
 What runs is set in the inventory (`twitter_etl_*`), which Ansible writes to `/etc/twitter-etl/settings.json`.
 """

@@ -185,7 +185,8 @@ def partitions_of(settings: Settings, recording: Recording, harvest: Harvest) ->
             reject_lines=lines,
             raw_file=recording.raw_file,
             collected_at=recording.drain.collected_at if recording.drain else None,
-            facts=facts_of(settings, recording, harvest, reasons),
+            facts=facts_of(settings, recording, harvest, reasons)
+            | {"superseded": sorted(harvest.superseded.get(day, ()))},
         )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 pytest.importorskip(
     "airflow.sdk", reason="Airflow is not in this environment: make test-fast runs this file in its own"
@@ -327,6 +328,15 @@ def test_retries_pause_longer_each_time_and_a_try_is_bounded(project: Project) -
     assert task.retry_exponential_backoff > 1
     assert task.retry_delay < task.max_retry_delay <= timedelta(hours=1)
     assert project.dag.max_active_runs == 1
+
+
+def test_retries_outlast_a_working_day_without_x(project: Project) -> None:
+    """X was away for 8 hours in September 2025."""
+    defaults = yaml.safe_load((DAG_FILE.parents[1] / "roles/twitter_etl/defaults/main.yml").read_text())
+    task, pauses = project.task, []
+    for number in range(defaults["twitter_etl_retries"]):
+        pauses.append(min(task.retry_delay * task.retry_exponential_backoff**number, task.max_retry_delay))
+    assert timedelta(hours=12) <= sum(pauses, timedelta()) <= timedelta(hours=16), "over before the next day's run"
 
 
 @pytest.mark.parametrize("catchup", [True, False])

@@ -26,7 +26,7 @@ def plan_of(settings: Settings) -> dict[str, Any]:
     pages = max(len(windows), math.ceil(posts / window.endpoint.max_results))
     # The proof that the timeline reaches a day: five older posts and, if there are none, the user.
     proofs = len(settings.days) * bool(window.depth)
-    look_ups = int(bool(window.depth) and account is None)
+    look_ups = int(bool(name) and account is None)
     usd = posts * window.worst_post_usd + proofs * PROOF_POSTS * window.post_usd
     usd += (look_ups + proofs) * PRICE_USD["user"]
     spent_usd = Ledger(settings.state_dir).spent(utc_now())[0]

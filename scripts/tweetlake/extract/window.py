@@ -14,7 +14,6 @@ from .endpoints import (
     ARCHIVE_BEGIN,
     RECENT,
     RECENT_SEARCH,
-    SETTLED,
     TIMELINE,
     TIMELINE_BEGIN,
     TIMELINE_DEPTH,
@@ -146,7 +145,7 @@ def windows_of(settings: Settings, now: datetime) -> list[Window]:
 def bounds_at_x(endpoint: Endpoint, day: date, now: datetime) -> tuple[datetime, datetime]:
     """The part [start, end) of a UTC day that X can give now. Raises UsageError when it's none."""
     start, end = bounds_of(day)
-    end = min(end, now.replace(microsecond=0) - SETTLED)
+    end = min(end, now.replace(microsecond=0) - endpoint.settled)
     if end <= start:
         raise UsageError(f"{day} has only just begun (UTC).", hint="Run it again in a minute.")
     if endpoint is RECENT and start < now - RECENT_SEARCH:

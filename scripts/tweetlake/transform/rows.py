@@ -11,6 +11,7 @@ from typing import Any
 from ..columns import COLUMN_NAMES, Row
 from ..raw import JsonObject, Page, objects
 
+CREATED_AT = COLUMN_NAMES.index("created_at")
 IS_REPLY = COLUMN_NAMES.index("is_reply")
 IS_RETWEET = COLUMN_NAMES.index("is_retweet")
 EDIT_HISTORY_IDS = COLUMN_NAMES.index("edit_history_ids")
@@ -309,9 +310,13 @@ def day_of_post(post: JsonObject) -> date | None:
     except RowError:
         pass
     try:
-        number = int(id_of(post, "id", required=True) or 0)
+        return day_of_id(int(id_of(post, "id", required=True) or 0))
     except RowError:
         return None
+
+
+def day_of_id(number: int) -> date | None:
+    """The UTC day of a post, by its id; None for those from before ids held their time."""
     if number < FIRST_SNOWFLAKE:
         return None
     return (datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=(number >> 22) + SNOWFLAKE_EPOCH_MS)).date()
