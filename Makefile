@@ -23,13 +23,13 @@ help: ## Show this list
 ## ---- the two commands of the README
 
 demo: setup-hosts ## Boot a host, run site.yml against it, land yesterday's posts, show them
-	$(PLAYBOOK) -i inventory/local molecule/resources/create.yml
+	$(PLAYBOOK) -i inventory/local stand_ins/demo/create.yml
 	$(PLAYBOOK) -i inventory/local site.yml
 	$(PLAYBOOK) -i inventory/local playbooks/run.yml
-	$(BIN)/python -m tests.show_demo
+	$(BIN)/python -m stand_ins.demo.show
 
 demo-stop: ## Remove the demo host and its stand-ins
-	$(PLAYBOOK) -i inventory/local molecule/resources/destroy.yml
+	$(PLAYBOOK) -i inventory/local stand_ins/demo/destroy.yml
 
 test: lint test-fast test-slow test-roles ## Do all set-up, then lint, pytest and every Molecule scenario
 
@@ -38,7 +38,7 @@ test: lint test-fast test-slow test-roles ## Do all set-up, then lint, pytest an
 setup: .venv/.synced .cache/airflow-venv/.synced ## Make the contributor's .venv (uv, one lock file)
 
 setup-hosts: setup ## Install what test hosts need (podman, base images) with apt, and say so
-	$(PLAYBOOK) -i localhost, molecule/resources/machine.yml
+	$(PLAYBOOK) -i localhost, stand_ins/demo/machine.yml
 
 lint: setup ## ansible-lint (production), yamllint, ruff, mypy, lock files in step
 	$(BIN)/ruff check .
@@ -58,14 +58,19 @@ test-slow: setup ## pytest, no host, the rest: faults at every step, hostile pag
 test-roles: setup-hosts ## Molecule: every role and the whole site on real systemd hosts
 	for scenario in $(ROLES) default; do echo "== molecule test -s $$scenario"; $(MOLECULE) test -s $$scenario; done
 
-test-browser: setup-hosts ## What people do in the UI, in Chromium, with the demo's (after `make demo`); updates docs/images
+test-role: setup-hosts ## Molecule: one role, ROLE=airflow, or the whole site, ROLE=default
+	$(if $(ROLE),,$(error Say which: make test-role ROLE=airflow))
+	$(MOLECULE) test -s $(ROLE)
+
+test-browser: setup ## What people do in the UI, in Chromium, with the demo's (after `make demo`); updates docs/images
+	$(PLAYBOOK) -i localhost, tests/browser/chromium.yml
 	UI_URL=https://localhost:8443 UI_CA_FILE=inventory/local/demo-ca.crt \
 	  UI_PASSWORD="$$($(SUDO) podman exec tweetlake-demo cat /etc/airflow/credentials/password-admin)" \
 	  $(BIN)/python -m pytest tests/browser
 	cp .cache/screenshots/grid.png .cache/screenshots/log.png docs/images/
 
 test-launch: setup-hosts ## launch.yml and site.yml as one command: moto for AWS, a test host for EC2's
-	$(BIN)/python -m pytest -x molecule/aws/checks/one_command.py
+	$(BIN)/python -m pytest -x molecule/aws/checks/test_one_command.py
 
 test-faults: setup ## Every fault x phase x kill against the script; writes docs/reliability.md
 	$(BIN)/python -m tests.faults
@@ -101,7 +106,7 @@ export: $(UV) ## Write the hosts' requirements from uv.lock
 	$(UV) export -q --only-group certbot --no-header -o roles/https/files/requirements.txt
 	echo "uv==$(UV_VERSION)" | $(UV) pip compile -q --generate-hashes --no-header --universal --python-version 3.11 - > roles/python/files/uv.txt
 
-.PHONY: help demo demo-stop test setup setup-hosts lint test-fast test-slow test-roles test-security test-browser test-launch test-faults fuzz bench bench-memory bench-growth bench-provision lock export
+.PHONY: help demo demo-stop test setup setup-hosts lint test-fast test-slow test-roles test-role test-security test-browser test-launch test-faults fuzz bench bench-memory bench-growth bench-provision lock export
 
 # ---- how the two environments come to be
 

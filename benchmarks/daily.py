@@ -13,11 +13,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import boto3
-from moto.server import ThreadedMotoServer
 
-from tests.x_api.faults import Fault
-from tests.x_api.server import ServerThread
-from tests.x_api.simulator import Simulator
+from stand_ins import s3_server
+from stand_ins.x_api.faults import Fault
+from stand_ins.x_api.server import ServerThread
+from stand_ins.x_api.simulator import Simulator
 
 from .measure import CACHE, MIB, Cost, cost_of
 
@@ -38,13 +38,10 @@ class Daily:
 def measure_daily() -> Daily:
     """Two runs of the same day, each into a bucket of its own."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # moto names every request
-    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    moto.start()
-    host, port = moto.get_host_and_port()
     simulator = Simulator()
-    with ServerThread(simulator) as x_api:
+    with s3_server.running() as s3_url, ServerThread(simulator) as x_api:
         env = {
-            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+            "AWS_ENDPOINT_URL": s3_url,
             "AWS_ACCESS_KEY_ID": "stand-in",
             "AWS_SECRET_ACCESS_KEY": "stand-in",
             "AWS_DEFAULT_REGION": "us-east-1",
@@ -65,7 +62,6 @@ def measure_daily() -> Daily:
         if summary["days"][0]["rows"] != POSTS:
             raise RuntimeError(f"the daily run landed {summary['days'][0]['rows']} posts, not {POSTS}")
         cost_of(command("waiting", env), env=env, while_running=wait)
-    moto.stop()
     return Daily(cost, waiting[0])
 
 

@@ -16,12 +16,12 @@ from typing import Any
 
 import orjson
 
-from tests.x_api.pages import render
-from tests.x_api.parameters import MEDIA_FIELDS, USER_FIELDS, Selection
-from tests.x_api.posts import build
-from tests.x_api.texts import sentence
-from tests.x_api.vocabulary import TWEET_EXPANSIONS, TWEET_FIELDS
-from tests.x_api.world import Stub, account_named, day_stubs, digest
+from stand_ins.x_api.pages import render
+from stand_ins.x_api.parameters import MEDIA_FIELDS, USER_FIELDS, Selection
+from stand_ins.x_api.posts import build
+from stand_ins.x_api.texts import sentence
+from stand_ins.x_api.vocabulary import TWEET_EXPANSIONS, TWEET_FIELDS
+from stand_ins.x_api.world import Stub, account_named, day_stubs, digest
 
 BASE_POSTS = 100_000
 POSTS_PER_PAGE = 100

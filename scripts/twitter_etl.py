@@ -16,7 +16,8 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
@@ -26,62 +27,79 @@ from typing import TYPE_CHECKING, Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import tweetlake
-from tweetlake.errors import BadDataError, EtlError, RateLimitedError, Stopped, StoppedError
+from tweetlake.errors import BadDataError, EtlError, Stopped, StoppedError
 from tweetlake.extract.prices import PRICES_SEEN_ON, Spend
 from tweetlake.load.destinations import Destination, open_destination
 from tweetlake.logs import set_up
 from tweetlake.raw import Page, RawCounts, read_pages
 from tweetlake.settings import Settings, read_settings, secrets_in
+from tweetlake.summary import Summary
 from tweetlake.times import utc_now
 from tweetlake.transform.rows import Rules
 
 if TYPE_CHECKING:
     from tweetlake.extract.drain import Drain
+    from tweetlake.load.commit import Partition
     from tweetlake.transform.collect import Batch
 
 log = logging.getLogger("tweetlake")
 
-Summary = dict[str, Any]
+
+@dataclass(frozen=True)
+class Recording:
+    """Pages to land. What was asked from X comes with its drain and with the file that becomes the day's raw pages."""
+
+    pages: Iterable[Page]
+    counts: RawCounts  # filled while the pages are read
+    day: date | None = None  # the UTC day that was asked from X; None for the latest posts and for --from-raw
+    drain: Drain | None = None
+    raw_file: Path | None = None
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run once and print the summary. Returns the exit code (see tweetlake/errors.py)."""
     formatter = set_up(secrets_in(os.environ))
     signal.signal(signal.SIGTERM, stop)
-    summary: Summary = {"status": "failed", "exit_code": 1, "days": [], "partial_errors": Counter()}
-    spend = Spend()
+    summary, spend = Summary(), Spend()
     try:
         settings = read_settings(argv)
         formatter.secrets = secrets_in(os.environ)  # again: --env-file may have brought more
-        if settings.plan:
-            say_plan(settings, summary)
-        else:
-            destination = open_destination(settings.to)
-            destination.check()  # before a post is paid for
-            if settings.from_raw:
-                run_from_raw(settings, settings.from_raw, destination, summary)
-            else:
-                run_from_x(settings, destination, spend, summary)
-        summary |= {"status": "ok", "exit_code": 0}
-    except KeyboardInterrupt as stopped:
-        fail(summary, stopped_error(stopped))
-    except EtlError as error:
-        fail(summary, error)
+        run(settings, spend, summary)
+        summary.succeed()
+    except (EtlError, KeyboardInterrupt) as ended:
+        error = error_of(ended)
+        log.error("%s", error)
+        summary.fail(error)
     except Exception as error:  # a fault of this program: its traceback goes to the log, without secrets
         log.exception("Unexpected fault")
-        summary |= {"error": f"Unexpected fault: {type(error).__name__}", "hint": "Please report the log above."}
-    summary |= spend.as_dict()
+        summary.crash(error)
+    summary.extra |= spend.as_dict()
     sys.stderr.flush()
-    print(formatter.redact(json.dumps(summary)), flush=True)
-    return int(summary["exit_code"])
+    print(formatter.redact(json.dumps(summary.as_dict())), flush=True)
+    return summary.exit_code
+
+
+def run(settings: Settings, spend: Spend, summary: Summary) -> None:
+    """Say the plan, rebuild from raw pages, or collect from X."""
+    if settings.plan:
+        say_plan(settings, summary)
+        return
+    destination = open_destination(settings.to)
+    destination.check()  # before a post is paid for
+    if settings.from_raw:
+        counts = RawCounts()
+        land(settings, destination, Recording(read_pages(settings.from_raw, counts), counts), summary)
+    else:
+        run_from_x(settings, destination, spend, summary)
 
 
 def say_plan(settings: Settings, summary: Summary) -> None:
     """What it would cost at worst: for people on standard error, for programs in the summary. Asks nobody."""
     from tweetlake.extract.plan import plan_of, text_of
 
-    summary["plan"] = plan_of(settings)
-    print(text_of(summary["plan"]), file=sys.stderr)
+    plan = plan_of(settings)
+    summary.extra["plan"] = plan
+    print(text_of(plan), file=sys.stderr)
 
 
 def run_from_x(settings: Settings, destination: Destination, spend: Spend, summary: Summary) -> None:
@@ -105,81 +123,68 @@ def run_from_x(settings: Settings, destination: Destination, spend: Spend, summa
             drain = extract(settings, day, client, spool, budget)
             counts = RawCounts()
             pages = read_pages(str(spool.path), counts)
-            land(settings, destination, pages, counts, summary, day=day, drain=drain, raw_file=spool.path)
+            land(settings, destination, Recording(pages, counts, day, drain, spool.path), summary)
             spool.remove()
         except (EtlError, KeyboardInterrupt) as ended:
-            error = ended if isinstance(ended, EtlError) else stopped_error(ended)
+            error = error_of(ended)
             error.kept = " ".join(text for text in (error.kept, spool.kept()) if text)
             raise error from None
         finally:
             spool.close()
-    summary["spent_this_month_usd"] = ledger.spent(utc_now())[0]
+    summary.extra["spent_this_month_usd"] = ledger.spent(utc_now())[0]
 
 
-def run_from_raw(settings: Settings, path: str, destination: Destination, summary: Summary) -> None:
-    """The same without X: pages kept earlier, by this program or by others."""
-    counts = RawCounts()
-    land(settings, destination, read_pages(path, counts), counts, summary)
+def land(settings: Settings, destination: Destination, recording: Recording, summary: Summary) -> None:
+    """Transform, validate, load."""
+    from tweetlake.load.commit import commit  # with pandas, pyarrow and pandera: only now that the posts are there
+    from tweetlake.transform.collect import collected, refuse_too_many
+
+    with collected(recording.pages, rules_of(settings, recording), recording.day) as batch:
+        summary.add_posts(
+            recording.counts, posts_in=batch.posts_in, rejected=len(batch.rejects), left_out=batch.left_out
+        )
+        if recording.drain is None:
+            refuse_nothing(settings, batch, recording.counts)
+        refuse_too_many(batch, settings.max_reject_percent)
+        for partition in partitions_of(settings, recording, batch):
+            landed = commit(partition, destination)
+            summary.days.append(landed)
+            manifest_uri = landed["files"]["_manifest.json"]["uri"]
+            log.info("%s: %d rows, %d rejected -> %s", *map(landed.get, ("date", "rows", "rejected")), manifest_uri)
 
 
-def land(
-    settings: Settings,
-    destination: Destination,
-    pages: Iterable[Page],
-    counts: RawCounts,
-    summary: Summary,
-    *,
-    day: date | None = None,
-    drain: Drain | None = None,
-    raw_file: Path | None = None,
-) -> None:
-    """Transform, validate, load. `day`: the UTC day that was asked from X, None for the latest posts and for raw."""
-    rules = Rules(
+def rules_of(settings: Settings, recording: Recording) -> Rules:
+    """Which posts are wanted: of X's answers, all days are; of raw pages, those that were asked for."""
+    return Rules(
         include_replies=settings.source.include_replies,
         include_retweets=settings.source.include_retweets,
-        days=frozenset(settings.days) if drain is None else frozenset(),
+        days=frozenset(settings.days) if recording.drain is None else frozenset(),
         newest=settings.newest,
     )
-    from tweetlake.load import commit as load
-    from tweetlake.transform import collect  # pandas, pyarrow and pandera: only now that the posts are there
 
-    with collect.collected(pages, rules, day) as batch:
-        summary["partial_errors"].update(counts.partial_errors)
-        add_up(summary, batch, counts)
-        if drain is None:
-            refuse_nothing(settings, batch, counts)
-        collect.refuse_too_many(batch, settings.max_reject_percent)
-        only_day = day or (settings.run_day if settings.latest else None)
-        rows_of = Counter({only_day: batch.rows.rows}) if only_day else batch.rows.rows_of_days()
-        days = [only_day] if only_day else sorted({*settings.days, *rows_of, *batch.rejects.days})
-        last_day = days[-1] if days else settings.run_day
-        for partition_day in days or [last_day]:
-            # A reject without any day goes to the last one.
-            reasons, lines = batch.rejects.of(
-                None if only_day else {partition_day, *[None] * (partition_day == last_day)}
-            )
-            partition = load.Partition(
-                day=partition_day,
-                source=settings.source.name,
-                rows=rows_of[partition_day],
-                chunks=partial(batch.rows.chunks, None if only_day else partition_day),
-                rejects=reasons.total(),
-                reject_lines=lines,
-                raw_file=raw_file,
-                collected_at=drain.collected_at if drain else None,
-                facts=facts_of(settings, drain, reasons)
-                | {"posts_in": batch.posts_in, "left_out": dict(batch.left_out), "bad_lines": counts.bad_lines}
-                | {"partial_errors": dict(counts.partial_errors)},
-            )
-            landed = load.commit(partition, destination)
-            summary["days"].append(landed)
-            log.info(
-                "%s: %d rows, %d rejected -> %s",
-                partition_day,
-                landed["rows"],
-                landed["rejected"],
-                landed["files"]["_manifest.json"]["uri"],
-            )
+
+def partitions_of(settings: Settings, recording: Recording, batch: Batch) -> Iterator[Partition]:
+    """The days to write. A day that was asked for is one even without a row; the latest posts are all of the run's."""
+    from tweetlake.load.commit import Partition
+
+    only_day = recording.day or (settings.run_day if settings.latest else None)
+    rows_of = Counter({only_day: batch.rows.rows}) if only_day else batch.rows.rows_of_days()
+    days = [only_day] if only_day else sorted({*settings.days, *rows_of, *batch.rejects.days}) or [settings.run_day]
+    for day in days:
+        # A reject without any day goes to the last one.
+        rejects_of = None if only_day else {day, *[None] * (day == days[-1])}
+        reasons, lines = batch.rejects.of(rejects_of)
+        yield Partition(
+            day=day,
+            source=settings.source.name,
+            rows=rows_of[day],
+            chunks=partial(batch.rows.chunks, None if only_day else day),
+            rejects=reasons.total(),
+            reject_lines=lines,
+            raw_file=recording.raw_file,
+            collected_at=recording.drain.collected_at if recording.drain else None,
+            facts=facts_of(settings, recording, batch, reasons),
+        )
 
 
 def refuse_nothing(settings: Settings, batch: Batch, counts: RawCounts) -> None:
@@ -196,26 +201,21 @@ def refuse_nothing(settings: Settings, batch: Batch, counts: RawCounts) -> None:
         )
 
 
-def facts_of(settings: Settings, drain: Drain | None, reject_reasons: Counter[str]) -> dict[str, Any]:
+def facts_of(settings: Settings, recording: Recording, batch: Batch, reject_reasons: Counter[str]) -> dict[str, Any]:
     """What the manifest says about how the rows came to be."""
-    facts: dict[str, Any] = {
+    source, drain, counts = settings.source, recording.drain, recording.counts
+    origin = drain.facts() | {"account": source.account} if drain else {"from_raw": True, **Spend().as_dict()}
+    return {
         "code_version": code_version(),
-        "include": {"replies": settings.source.include_replies, "retweets": settings.source.include_retweets},
+        "include": {"replies": source.include_replies, "retweets": source.include_retweets},
         "reject_reasons": dict(reject_reasons),
         "prices_seen_on": PRICES_SEEN_ON,
+        **origin,
+        "posts_in": batch.posts_in,
+        "left_out": dict(batch.left_out),
+        "bad_lines": counts.bad_lines,
+        "partial_errors": dict(counts.partial_errors),
     }
-    if drain is None:
-        return facts | {"from_raw": True, **Spend().as_dict()}
-    return facts | drain.facts() | {"account": settings.source.account}
-
-
-def add_up(summary: Summary, batch: Batch, counts: RawCounts) -> None:
-    """Where every post went: posts_in = rows + left_out + rejected, over all days."""
-    summary["posts_in"] = summary.get("posts_in", 0) + batch.posts_in
-    summary["left_out"] = dict(Counter(summary.get("left_out", {})) + batch.left_out)
-    summary["rejected"] = summary.get("rejected", 0) + len(batch.rejects)
-    summary["bad_lines"] = summary.get("bad_lines", 0) + counts.bad_lines
-    summary["lines_without_posts"] = summary.get("lines_without_posts", 0) + counts.lines_without_posts
 
 
 def code_version() -> str:
@@ -227,26 +227,16 @@ def code_version() -> str:
     return f"{tweetlake.__version__}+{digest.hexdigest()[:8]}"
 
 
-def fail(summary: Summary, error: EtlError) -> None:
-    """Put the error into the summary and, as one sentence after the other, into the log."""
-    log.error("%s", error)
-    summary |= {
-        "error": error.message,
-        "kept": error.kept,
-        "hint": error.hint,
-        "exit_code": error.exit_code,
-    }
-    if isinstance(error, RateLimitedError) and error.retry_at:
-        summary["retry_at"] = error.retry_at.isoformat()
-
-
 def stop(signal_number: int, _frame: FrameType | None) -> None:
     """SIGTERM, as Airflow and systemd send it: end in order, with the pages kept."""
     raise Stopped(signal_number)
 
 
-def stopped_error(stopped: KeyboardInterrupt) -> StoppedError:
-    return StoppedError(stopped.signal_number if isinstance(stopped, Stopped) else signal.SIGINT)
+def error_of(ended: EtlError | KeyboardInterrupt) -> EtlError:
+    """A signal is told like every other end."""
+    if isinstance(ended, EtlError):
+        return ended
+    return StoppedError(ended.signal_number if isinstance(ended, Stopped) else signal.SIGINT)
 
 
 if __name__ == "__main__":

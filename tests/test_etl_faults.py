@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
-from tests.etl import SCRIPT, run_etl
+from stand_ins.s3_gate import Gate, S3Fault
+from stand_ins.s3_server import S3
 from tests.faults.matrix import CASES, Case
 from tests.faults.stage import Outcome, Stages
-from tests.s3_gate import Gate, S3Fault
-from tests.s3_server import S3
+from tests.helpers.etl import SCRIPT, run_etl
 
 pytestmark = pytest.mark.slow
 

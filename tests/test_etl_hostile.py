@@ -14,17 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.etl import run_etl
 from tests.fuzz.landing import check, land, text_as_it_lands
-from tests.fuzz.pages import ANYTHING, NEIGHBOURS, ODD_TEXTS, PAGE, good_post, line_of
+from tests.fuzz.pages import ANYTHING, NEIGHBOURS, ODD_TEXTS, PAGE, PROFILE, good_post, line_of
+from tests.helpers.etl import run_etl
 
 PROJECT = Path(__file__).resolve().parents[1]
 CORPUS = sorted((PROJECT / "tests/fuzz/corpus").iterdir())
 FUZZ_SECONDS = 15
-PROFILE = settings(max_examples=50, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.slow

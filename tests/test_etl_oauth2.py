@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.etl import SCRIPT, Run, run_etl
+from tests.helpers.etl import SCRIPT, Run, run_etl
 
 YESTERDAY = str(datetime.now(UTC).date() - timedelta(days=1))
 

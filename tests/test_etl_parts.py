@@ -17,7 +17,7 @@ from tweetlake.raw import RawCounts, page_of, parse_json, read_pages
 from tweetlake.settings import check_bucket, read_settings
 from tweetlake.transform.rows import Rules
 
-from tests.etl import SCRIPT, Collected, collect, run_etl
+from tests.helpers.etl import SCRIPT, Collected, collect, run_etl
 
 TOKEN = {"X_BEARER_TOKEN": "AAAAAAAAAAAAAAAAAAAAAtoken"}
 NOW = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)

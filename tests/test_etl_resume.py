@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 from tweetlake.extract.drain import may_be_cut
 
-from tests.etl import SCRIPT, run_etl
-from tests.s3_server import S3
+from stand_ins.s3_server import S3
+from tests.helpers.etl import SCRIPT, run_etl
 
 YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
 EVERYTHING = ("--include-replies", "--include-retweets")
@@ -127,7 +127,7 @@ def test_a_signal_inside_a_library_stays_a_signal() -> None:
             pandera.DataFrameSchema({"a": pandera.Column(int, pandera.Check(check))}).validate(pd.DataFrame({"a": [1]}))
     finally:
         signal.signal(signal.SIGTERM, before)
-    assert twitter_etl.stopped_error(caught.value).exit_code == 143
+    assert twitter_etl.error_of(caught.value).exit_code == 143
 
 
 @pytest.mark.parametrize("data", [[None], [{"id": None}], [{"id": []}], ["x"], [[]]])

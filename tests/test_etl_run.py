@@ -18,8 +18,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from tests.etl import SCRIPT, Run, run_etl
-from tests.s3_server import S3
+from stand_ins.s3_server import S3
+from tests.helpers.etl import SCRIPT, Run, run_etl
 
 
 def yesterday() -> str:

@@ -21,14 +21,13 @@ from tweetlake.transform import collect as collecting
 from tweetlake.transform import store
 from tweetlake.transform.rows import RowError, Rules, day_of_post, row_of
 
-from tests.etl import collect, run_etl
-from tests.fuzz.pages import ANYTHING, KEYS, PAGE, good_post
-from tests.test_etl_hostile import PROFILE
-from tests.x_api.pages import render
-from tests.x_api.parameters import MEDIA_FIELDS, USER_FIELDS, Selection
-from tests.x_api.posts import build
-from tests.x_api.vocabulary import TWEET_EXPANSIONS, TWEET_FIELDS
-from tests.x_api.world import account_named, day_stubs
+from stand_ins.x_api.pages import render
+from stand_ins.x_api.parameters import MEDIA_FIELDS, USER_FIELDS, Selection
+from stand_ins.x_api.posts import build
+from stand_ins.x_api.vocabulary import TWEET_EXPANSIONS, TWEET_FIELDS
+from stand_ins.x_api.world import account_named, day_stubs
+from tests.fuzz.pages import ANYTHING, KEYS, PAGE, PROFILE, good_post
+from tests.helpers.etl import collect, run_etl
 
 DAY = date(2026, 3, 1)
 MIDNIGHT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -125,7 +124,7 @@ def test_a_full_temporary_disk_is_said(tmp_path: Path) -> None:
     import subprocess
     import sys
 
-    from tests.etl import SCRIPT
+    from tests.helpers.etl import SCRIPT
 
     (tmp_path / "pages.jsonl").write_text(json.dumps({"data": many_posts(1, 2000)}) + "\n")
     done = subprocess.run(

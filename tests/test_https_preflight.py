@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.play import play
+from tests.helpers.play import play
 
 pytestmark = pytest.mark.slow
 NOW = datetime.datetime.now(datetime.UTC)

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from tweetlake.settings import read_env_file
 
-from tests.play import play
+from tests.helpers.play import play
 
 PROJECT = Path(__file__).resolve().parent.parent
 ROLES = sorted(path for path in (PROJECT / "roles").iterdir() if path.is_dir())

@@ -21,11 +21,11 @@ from referencing.jsonschema import DRAFT202012
 from requests.adapters import HTTPAdapter
 from requests_oauthlib import OAuth1
 
-from tests.x_api import vocabulary
-from tests.x_api.__main__ import read_recording
-from tests.x_api.fixtures import XApi
-from tests.x_api.server import listen
-from tests.x_api.world import RECIPES, account_named, account_with, day_stubs, id_at
+from stand_ins.x_api import vocabulary
+from stand_ins.x_api.__main__ import read_recording
+from stand_ins.x_api.server import listen
+from stand_ins.x_api.world import RECIPES, account_named, account_with, day_stubs, id_at
+from tests.helpers.x_api import XApi
 
 PROJECT = Path(__file__).resolve().parent.parent
 RECORDINGS = PROJECT.parent / "shared" / "recordings"
@@ -110,8 +110,8 @@ def oauth1(x_api: XApi, **changed: Any) -> OAuth1:
 
 def test_same_account_and_day_give_the_same_posts_in_another_process(api: Api) -> None:
     code = (
-        "from datetime import date; from tests.x_api.world import account_named, day_stubs; "
-        "from tests.x_api.posts import build; "
+        "from datetime import date; from stand_ins.x_api.world import account_named, day_stubs; "
+        "from stand_ins.x_api.posts import build; "
         "print([build(s).body['text'] for s in day_stubs(account_named('NASA'), date(2026, 3, 1))])"
     )
     there = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
@@ -706,7 +706,7 @@ def test_control_endpoints(api: Api) -> None:
 def test_the_command_line_serves_and_explains_itself(tmp_path: Path) -> None:
     recording = tmp_path / "pages.jsonl"
     recording.write_text('{"data":[{"id":"7","text":"b"}],"meta":{"result_count":1}}\n', encoding="utf-8")
-    command = [sys.executable, "-m", "tests.x_api", "--port", "0", "--bearer-token", "secret"]
+    command = [sys.executable, "-m", "stand_ins.x_api", "--port", "0", "--bearer-token", "secret"]
     command += ["--fault", "not_found:1", "--replay", str(recording)]
     with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -725,7 +725,7 @@ def test_the_command_line_serves_and_explains_itself(tmp_path: Path) -> None:
     taken.close()
     assert busy.returncode == 2 and "Take another --port" in busy.stderr
     bad = subprocess.run(
-        [sys.executable, "-m", "tests.x_api", "--fault", "colour"], cwd=PROJECT, capture_output=True, text=True
+        [sys.executable, "-m", "stand_ins.x_api", "--fault", "colour"], cwd=PROJECT, capture_output=True, text=True
     )
     assert bad.returncode == 2 and "unknown fault 'colour'" in bad.stderr and "Traceback" not in bad.stderr
 

@@ -72,14 +72,14 @@ def play(*playbooks: str, **variables: object) -> Playbook:
 def boot(memory_mib: int = MEMORY_MIB, swap_mib: int = SWAP_MIB) -> None:
     """A bare host in place of the one before; 0 MiB of memory: no limit."""
     remove()
-    play("molecule/resources/create.yml", test_host_memory_mib=memory_mib, test_host_swap_mib=swap_mib)
+    play("stand_ins/demo/create.yml", test_host_memory_mib=memory_mib, test_host_swap_mib=swap_mib)
 
 
 def remove() -> None:
     """The host is gone, and so are the stand-ins for X and AWS."""
-    play("molecule/resources/destroy.yml")
+    play("stand_ins/demo/destroy.yml")
     # Podman's monitor leaves this where the host was made from, when something in it ran out of memory.
-    (PROJECT / "molecule" / "resources" / "oom").unlink(missing_ok=True)
+    (PROJECT / "stand_ins" / "demo" / "oom").unlink(missing_ok=True)
 
 
 def on_host(script: str, timeout_seconds: float = 120) -> str:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from moto.server import ThreadedMotoServer
+from stand_ins import s3_server
 
 from .matrix import CASES, PHASES, Case
 from .stage import Outcome, Stages
@@ -52,16 +52,12 @@ TABLE = "\n## {phase}\n\n| what happens | exit | message | kept | asks X |\n|---
 
 def main() -> int:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
     began = time.monotonic()
-    with Stages(f"http://{host}:{port}") as stages:
+    with s3_server.running() as endpoint_url, Stages(endpoint_url) as stages:
         played = stages.play_all(CASES)
         for case in CASES:
             print(line_of(case, played[case.name]), flush=True)
         outcomes = {name: future.result() for name, future in played.items()}
-    server.stop()
     REPORT.write_text(report(outcomes, time.monotonic() - began), encoding="utf-8")
     failed = sum(bool(outcome.problems()) for outcome in outcomes.values())
     print(f"{len(CASES)} rows, {failed} don't hold; written to {REPORT}")

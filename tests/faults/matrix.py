@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.s3_gate import S3Fault
-from tests.x_api.faults import Fault
+from stand_ins.s3_gate import S3Fault
+from stand_ins.x_api.faults import Fault
 
 ACCOUNT = "three_pages"
 

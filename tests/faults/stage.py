@@ -24,11 +24,11 @@ from typing import Any, cast
 import boto3
 import orjson
 
-from tests.s3_gate import Gate, S3Fault
-from tests.x_api.faults import Fault
-from tests.x_api.server import ServerThread
-from tests.x_api.simulator import Simulator
-from tests.x_api.world import account_named, day_stubs
+from stand_ins.s3_gate import Gate, S3Fault
+from stand_ins.x_api.faults import Fault
+from stand_ins.x_api.server import ServerThread
+from stand_ins.x_api.simulator import Simulator
+from stand_ins.x_api.world import account_named, day_stubs
 
 from .matrix import ACCOUNT, Case
 from .warm import WarmPython, WarmRun

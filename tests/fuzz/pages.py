@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from tests.x_api.vocabulary import names
+from stand_ins.x_api.vocabulary import names
+
+# How long the tests of make test search: as long on every machine, and the same pages.
+PROFILE = settings(max_examples=50, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 KEYS = names(
     "id text author_id created_at data includes users tweets posts errors meta next_token result_count type detail "

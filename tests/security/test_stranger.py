@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.tls import look
+from tests.helpers.tls import look
 
 
 def test_another_machine_sees_ssh_and_the_web_alone(host, stranger, count):

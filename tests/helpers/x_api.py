@@ -1,14 +1,11 @@
-"""The pytest plugin: fixture `x_api`, a fresh simulator for each test on one server for the session."""
+"""The X API simulator as tests see it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-import pytest
-
-from .faults import Fault
-from .server import ServerThread
-from .simulator import ReceivedRequest, Simulator
+from stand_ins.x_api.faults import Fault
+from stand_ins.x_api.simulator import ReceivedRequest, Simulator
 
 
 class XApi:
@@ -78,17 +75,3 @@ class XApi:
     def reset(self) -> None:
         """Forget requests, bill, faults, recorded pages and a stopped clock."""
         self._simulator.reset()
-
-
-@pytest.fixture(scope="session")
-def x_api_server() -> Iterator[XApi]:
-    simulator = Simulator()
-    with ServerThread(simulator) as server:
-        yield XApi(simulator, server.base_url)
-
-
-@pytest.fixture
-def x_api(x_api_server: XApi) -> XApi:
-    """The X API simulator, as freshly started."""
-    x_api_server.reset()
-    return x_api_server

@@ -1,7 +1,8 @@
-"""Fixture `s3`: a real S3 endpoint over HTTP (moto's server, on a free loopback port) with a fresh bucket per test."""
+"""A real S3 endpoint over HTTP (moto's server, on a free loopback port) and empty buckets on it."""
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 from collections.abc import Iterator
@@ -9,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
-import pytest
 from moto.server import ThreadedMotoServer
 
 _numbers = itertools.count(1)
@@ -34,21 +34,22 @@ class S3:
         return bytes(self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read())
 
 
-@pytest.fixture(scope="session")
-def s3_endpoint() -> Iterator[str]:
-    """The address of the server, one for all tests."""
+@contextlib.contextmanager
+def running() -> Iterator[str]:
+    """The address of a server that runs until the block ends."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    try:
+        yield f"http://{host}:{port}"
+    finally:
+        server.stop()
 
 
-@pytest.fixture
-def s3(s3_endpoint: str) -> S3:
-    """An empty bucket of its own for this test."""
+def empty_bucket(endpoint_url: str) -> S3:
+    """A bucket of its own on that server."""
     env = {
-        "AWS_ENDPOINT_URL": s3_endpoint,
+        "AWS_ENDPOINT_URL": endpoint_url,
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing-secret",
         "AWS_DEFAULT_REGION": "us-east-1",
@@ -58,11 +59,11 @@ def s3(s3_endpoint: str) -> S3:
     }
     client = boto3.client(
         "s3",
-        endpoint_url=s3_endpoint,
+        endpoint_url=endpoint_url,
         aws_access_key_id="testing",
         aws_secret_access_key="testing-secret",
         region_name="us-east-1",
     )
     bucket = f"lake-{os.getpid()}-{next(_numbers)}"
     client.create_bucket(Bucket=bucket)
-    return S3(s3_endpoint, bucket, client, env)
+    return S3(endpoint_url, bucket, client, env)

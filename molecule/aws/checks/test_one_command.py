@@ -20,14 +20,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.aws_account import FOLDER, PORT
+from stand_ins.aws_account import FOLDER, PORT
 
 from .conftest import BUCKET, PROJECT, STACK, Client, playbook
 
 pytestmark = pytest.mark.timeout(1800)
 GATEWAY, ADDRESS = "10.89.71.1", "10.89.71.40"
 MACHINE = ["-i", "molecule/aws/machine"]
-ACCOUNT = [sys.executable, "-m", "tests.aws_account"]
+ACCOUNT = [sys.executable, "-m", "stand_ins.aws_account"]
 KEY = PROJECT / ".cache" / "id_ed25519"
 VARIABLES = {
     "ansible_host": ADDRESS,
@@ -51,8 +51,8 @@ ON_THE_HOST = ["-e", json.dumps(VARIABLES)]
 @pytest.fixture(scope="module", autouse=True)
 def machine() -> Iterator[None]:
     """A bare host, and an empty account; both are removed in the end."""
-    playbook("molecule/resources/destroy.yml", inventory=MACHINE)
-    booted = playbook("molecule/resources/create.yml", inventory=MACHINE)
+    playbook("stand_ins/demo/destroy.yml", inventory=MACHINE)
+    booted = playbook("stand_ins/demo/create.yml", inventory=MACHINE)
     assert booted.code == 0, booted.text
     subprocess.run([*ACCOUNT, "stop"], cwd=PROJECT, check=True)
     subprocess.run([*ACCOUNT, "start", "--host", GATEWAY], cwd=PROJECT, check=True)
@@ -69,7 +69,7 @@ def machine() -> Iterator[None]:
     )
     yield
     subprocess.run([*ACCOUNT, "stop"], cwd=PROJECT, check=True)
-    playbook("molecule/resources/destroy.yml", inventory=MACHINE)
+    playbook("stand_ins/demo/destroy.yml", inventory=MACHINE)
 
 
 def changed(text: str) -> dict[str, int]:

@@ -1,6 +1,6 @@
 """What a server's TLS is worth: sslyze looks, Mozilla's profile judges, SSL Labs' rating guide gives the letter.
 
-    python -m tests.tls --ca-file ca.crt HOST[:PORT]
+    python -m tests.helpers.tls --ca-file ca.crt HOST[:PORT]
 
 Used by the Molecule scenario `https` and by `make test-security`. The other kept tool, testssl.sh, gives the letter
 itself, but not as Debian 12 has it, and takes minutes.

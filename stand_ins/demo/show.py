@@ -24,7 +24,7 @@ GATEWAY = "10.89.71.1"
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="tests.show_demo", description=__doc__)
+    parser = argparse.ArgumentParser(prog="stand_ins.demo.show", description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare the files with the manifest")
     args = parser.parse_args()
     console = Console(width=None if sys.stdout.isatty() else 130)

@@ -16,7 +16,7 @@ from typing import Any
 from tweetlake.raw import Page
 from tweetlake.transform.rows import Rules
 
-SCRIPT = Path(__file__).resolve().parent.parent / "scripts" / "twitter_etl.py"
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "twitter_etl.py"
 
 
 @dataclass(frozen=True)

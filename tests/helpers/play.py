@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-PROJECT = Path(__file__).resolve().parent.parent
+PROJECT = Path(__file__).resolve().parents[2]
 
 
 def play(folder: Path, tasks: list, hosts: dict[str, dict], *options: str) -> dict:

@@ -239,7 +239,7 @@ class _HalfBody(Response):
 def _transport(scope: Scope) -> asyncio.Transport:
     transport = scope.get("extensions", {}).get("tweetlake.transport")
     if transport is None:
-        raise RuntimeError("this fault breaks the connection: serve the simulator with tests.x_api.server")
+        raise RuntimeError("this fault breaks the connection: serve the simulator with stand_ins.x_api.server")
     return cast(asyncio.Transport, transport)
 
 

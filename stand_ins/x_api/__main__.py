@@ -1,4 +1,4 @@
-"""python -m tests.x_api: the simulator as a program."""
+"""python -m stand_ins.x_api: the simulator as a program."""
 
 import argparse
 import contextlib
@@ -35,7 +35,7 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m tests.x_api",
+        prog="python -m stand_ins.x_api",
         description="A stand-in for the X API v2: users, timelines, search, counts and usage, with made-up posts that "
         "are the same every time. Point a client at it with X_API_BASE_URL.",
         epilog="faults:\n" + "\n".join(f"  {name:20} {text}" for name, text in HELP.items()),

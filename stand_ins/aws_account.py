@@ -1,7 +1,7 @@
 """A stand-in for an AWS account, as one background process: moto's server with TLS, for the Molecule scenario `aws`.
 
-    python -m tests.aws_account start
-    python -m tests.aws_account stop
+    python -m stand_ins.aws_account start
+    python -m stand_ins.aws_account stop
 
 TLS is on because the bucket's policy refuses everything else. The certificate is of an authority made on the spot:
 AWS_CA_BUNDLE has to name .cache/aws-account/ca.crt. The images are those of images.json beside the scenario. All
@@ -35,7 +35,7 @@ VALID_DAYS = 2
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="tests.aws_account", description="A stand-in for a whole AWS account.")
+    parser = argparse.ArgumentParser(prog="stand_ins.aws_account", description="A stand-in for a whole AWS account.")
     parser.add_argument("verb", choices=["start", "stop"])
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on, and of the certificate")
     args = parser.parse_args()

@@ -2,8 +2,8 @@
 
 The demo and the Molecule scenarios start it on the address their hosts reach this machine at:
 
-    python -m tests.cloud start --host 10.89.71.1
-    python -m tests.cloud stop --host 10.89.71.1
+    python -m stand_ins.cloud start --host 10.89.71.1
+    python -m stand_ins.cloud stop --host 10.89.71.1
 """
 
 import argparse
@@ -20,7 +20,7 @@ START_TIMEOUT_SECONDS = 30
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="tests.cloud", description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = argparse.ArgumentParser(prog="stand_ins.cloud", description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("verb", choices=["start", "stop", "serve"], help="serve stays in the foreground")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--x-api-port", type=int, default=8800)
@@ -41,7 +41,7 @@ def start(args: argparse.Namespace) -> int:
         return 1
     log = _state_file(args, "log")
     log.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "tests.cloud", "serve", "--host", args.host, "--bucket", args.bucket]
+    command = [sys.executable, "-m", "stand_ins.cloud", "serve", "--host", args.host, "--bucket", args.bucket]
     command += ["--x-api-port", str(args.x_api_port), "--aws-port", str(args.aws_port)]
     with log.open("wb") as out:
         process = subprocess.Popen(
@@ -73,8 +73,8 @@ def serve(args: argparse.Namespace) -> int:
     import boto3
     from moto.server import ThreadedMotoServer
 
-    from tests.x_api.server import listen, make_server
-    from tests.x_api.simulator import Simulator
+    from stand_ins.x_api.server import listen, make_server
+    from stand_ins.x_api.simulator import Simulator
 
     moto = ThreadedMotoServer(ip_address=args.host, port=args.aws_port, verbose=False)
     moto.start()
@@ -101,7 +101,7 @@ def _running_pid(args: argparse.Namespace) -> int | None:
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except (OSError, ValueError):
         return None
-    return pid if b"tests.cloud" in command else None
+    return pid if b"stand_ins.cloud" in command else None
 
 
 def _answers(host: str, port: int) -> bool:

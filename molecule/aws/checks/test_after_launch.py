@@ -19,7 +19,7 @@ from typing import Any
 import botocore.exceptions
 import pytest
 
-from tests.aws_account import REQUESTS
+from stand_ins.aws_account import REQUESTS
 
 from .conftest import BUCKET, INVENTORY, PROJECT, REGION, STACK, Client, Ran, client_of, playbook, run_ansible
 

@@ -1,0 +1,1 @@
+"""A host that is a container on this machine: booted, shown, removed."""
