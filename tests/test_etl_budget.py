@@ -38,7 +38,7 @@ def land(env: dict[str, str], tmp_path: Path, *options: str, account: str = "pro
 
 
 def ledger_of(env: dict[str, str]) -> dict[str, Any]:
-    months: dict[str, Any] = json.loads((Path(env["TWITTER_ETL_STATE_DIR"]) / "spend.json").read_text())
+    months: dict[str, dict[str, Any]] = json.loads((Path(env["TWITTER_ETL_STATE_DIR"]) / "spend.json").read_text())
     return months[MONTH]
 
 
