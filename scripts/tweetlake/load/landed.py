@@ -8,6 +8,7 @@ themselves: none that is there may be missing.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -137,7 +138,7 @@ def is_landed(landed: Landed, coming: Coming) -> bool:
     """Is all that would be asked from X in the lake?"""
     return (
         landed.complete is True
-        and not coming.is_latest
+        and not (coming.from_raw or coming.is_latest)
         and coming.origin.is_same(landed.origin)
         and not landed.kinds.missing(coming.kinds)
         and (not landed.rows or not coming.kinds.missing(landed.kinds))
@@ -183,8 +184,9 @@ def poorer_pages(landed: Landed, coming: Coming) -> Objection | None:
 
 
 def typed(query: str) -> str:
-    """A search as it was typed: the operators that leave replies and retweets out were put behind it."""
-    bare = query.removesuffix(" -is:retweet").removesuffix(" -is:reply")
-    if bare != query and bare.startswith("(") and bare.endswith(")") and " OR " in bare:
-        return bare[1:-1]
-    return bare
+    """A search as it was typed: the operators that leave replies and retweets out were put behind it, and it into
+    brackets if it has alternatives. Somebody may have typed them, too, so all of them go."""
+    bare = re.sub(r"( -is:(reply|retweet))+$", "", query)
+    if bare == query:
+        return query
+    return typed(bare[1:-1] if bare.startswith("(") and bare.endswith(")") and " OR " in bare else bare)
