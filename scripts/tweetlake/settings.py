@@ -88,6 +88,8 @@ class Settings:
     deadline_seconds: float
     timeout_seconds: float
     retry_seconds: float  # the first pause after a server error; it doubles
+    again: bool = False  # read what is landed already
+    replace: bool = False  # also what is richer, or another source's
     plan: bool = False  # only say what it would cost
     max_cost_usd: float | None = None  # of this run
     monthly_budget_usd: float | None = None  # of all runs of a calendar month, UTC
@@ -125,6 +127,8 @@ def read_settings(
         check_name(args.name)
     if args.archive and args.from_raw:
         raise UsageError("--archive asks the API, --from-raw doesn't.", hint="Give one of them.")
+    if args.again and args.from_raw:
+        raise UsageError("--again asks X anew, --from-raw never asks it.", hint="Leave --again out.")
     if args.plan and args.from_raw:
         raise UsageError("--plan: --from-raw asks nobody and costs nothing.", hint="Leave --plan out.")
     if args.to is None and not args.plan:
@@ -156,6 +160,8 @@ def read_settings(
         deadline_seconds=seconds_of(environ, "TWITTER_ETL_DEADLINE_SECONDS", 1800),
         timeout_seconds=seconds_of(environ, "TWITTER_ETL_TIMEOUT_SECONDS", DEFAULT_TIMEOUT_SECONDS),
         retry_seconds=seconds_of(environ, "TWITTER_ETL_RETRY_SECONDS", 1),
+        again=args.again,
+        replace=args.replace,
         plan=args.plan,
         max_cost_usd=usd_of("--max-cost", args.max_cost),
         monthly_budget_usd=usd_of("--monthly-budget", args.monthly_budget)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -135,11 +136,11 @@ class Window:
         }
 
 
-def windows_of(settings: Settings, now: datetime) -> list[Window]:
-    """A window for each day of the run, oldest first, or one for the latest posts. Raises UsageError for what X can't
-    give: before anything is paid, and for the last day as well as for the first."""
+def windows_of(settings: Settings, now: datetime, landed: Collection[date] = ()) -> list[Window]:
+    """A window for each day of the run but those that are landed, oldest first, or one for the latest posts. Raises
+    UsageError for what X can't give: before anything is paid, and for the last day as well as for the first."""
     days: list[date | None] = list(settings.days) or [None]
-    return [Window.of(settings, day, now) for day in days]
+    return [Window.of(settings, day, now) for day in days if day not in landed]
 
 
 def bounds_at_x(endpoint: Endpoint, day: date, now: datetime) -> tuple[datetime, datetime]:
@@ -156,6 +157,11 @@ def bounds_at_x(endpoint: Endpoint, day: date, now: datetime) -> tuple[datetime,
     if endpoint is TIMELINE and start < TIMELINE_BEGIN:
         raise UsageError(f"Timelines begin on {TIMELINE_BEGIN:%Y-%m-%d}.", hint="Use --archive for earlier days.")
     return start, end
+
+
+def is_over(day: date, now: datetime) -> bool:
+    """Does X give all of this UTC day now?"""
+    return now - SETTLED >= bounds_of(day)[1]
 
 
 def is_owned(settings: Settings) -> bool:
