@@ -169,7 +169,7 @@ def landed_days(settings: Settings, destination: Destination, accounts: Accounts
     coming = Coming(origin, kinds_of(settings), bool(settings.latest), settings.newest)
     landed = []
     for day in settings.days or (settings.run_day,):
-        if manifest := guard.landed_manifest(day, replace(coming, is_over=is_over(day, utc_now()))):
+        if manifest := guard.landed_manifest(day, replace(coming, is_over=is_over(source, day, utc_now()))):
             landed.append(day)
             with suppress(UsageError):  # X doesn't reach back so far: then no run of it is unfinished either
                 spool = Spool(settings.state_dir, settings.base_url, Window.of(settings, day, utc_now()))

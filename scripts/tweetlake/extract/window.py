@@ -159,9 +159,9 @@ def bounds_at_x(endpoint: Endpoint, day: date, now: datetime) -> tuple[datetime,
     return start, end
 
 
-def is_over(day: date, now: datetime) -> bool:
+def is_over(source: Source, day: date, now: datetime) -> bool:
     """Does X give all of this UTC day now?"""
-    return now - SETTLED >= bounds_of(day)[1]
+    return now - endpoint_of(source).settled >= bounds_of(day)[1]
 
 
 def is_owned(settings: Settings) -> bool:
