@@ -65,6 +65,12 @@ def build_parser() -> Parser:
     where = parser.add_argument_group("where to")
     where.add_argument("--to", metavar="s3://BUCKET[/PREFIX]|FOLDER", help="the lake")
     where.add_argument("--name", metavar="SOURCE", help="puts source=SOURCE/ before dt=, for a lake of several sources")
+    where.add_argument("--again", action="store_true", help="read a day anew from X that is landed already")
+    where.add_argument(
+        "--replace",
+        action="store_true",
+        help="put it also over another source's day, or over a more complete one; its raw pages are kept beside",
+    )
     which = parser.add_argument_group("which posts")
     which.add_argument(
         "--limit",

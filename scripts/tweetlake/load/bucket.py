@@ -36,6 +36,18 @@ class Bucket:
             )
             return cast("bytes", answer["Body"].read()) if answer else None
 
+    def fetch(self, key: str, file: Path) -> bool:
+        import botocore.exceptions
+
+        with errors_of(self.uri(key)):
+            try:
+                self.s3.client.download_file(**self._place(key), Filename=str(file))
+            except botocore.exceptions.ClientError as error:
+                if code_of(error) in MISSING | REFUSED:
+                    return False
+                raise
+        return True
+
     def size(self, key: str) -> int | None:
         with errors_of(self.uri(key)):
             answer = self._unless(
