@@ -3,10 +3,11 @@
 
 The run for day D starts at the time of `schedule` (01:30 UTC unless changed) on D+1 and runs
 `twitter_etl.py --date D`: all posts **created** on D become the partition `dt=D` of the bucket.
-A rerun replaces its own partition and nothing else.
+A day that is in the bucket already, complete and of this source, is not asked of X (nor paid for) again: such a run is
+green at once.
 
-**Run a day again, or one that was missed:** *Trigger*, and fill in `date`. Without it, a manual run takes the last
-complete day.
+**Run a day that was missed:** *Trigger*, and fill in `date`. Without it, a manual run takes the last complete day.
+**Read a day anew:** switch `again` on as well.
 **Another account or a search:** fill in `account` or `query`. Such a run lands under `manual/` in the destination, with
 `source=NAME` in its path, so that it never replaces a day of the regular source.
 **The newest N posts:** fill in `latest`.
@@ -49,7 +50,7 @@ exec choom --adjust 500 -- "$PYTHON" "$SCRIPT" --env-file="$ENV_FILE" --to="$TO"
     ${ACCOUNT:+--account="$ACCOUNT"} ${QUERY:+--query="$QUERY"} ${NAME:+--name="$NAME"} \
     ${DATE:+--date="$DATE"} ${LATEST:+--latest="$LATEST"} \
     ${MAX_COST:+--max-cost="$MAX_COST"} \
-    ${REPLIES:+--include-replies} ${RETWEETS:+--include-retweets} ${ARCHIVE:+--archive}
+    ${AGAIN:+--again} ${REPLIES:+--include-replies} ${RETWEETS:+--include-retweets} ${ARCHIVE:+--archive}
 """
 
 # The whole environment of the script: nothing of Airflow's own is handed on. Secrets are in ENV_FILE.
@@ -69,6 +70,7 @@ ENVIRONMENT = {
     " else dag_run.run_after - macros.timedelta(days=1)) | ds }}",
     "LATEST": "{{ params.latest or '' }}",
     "MAX_COST": "{{ settings.max_cost_usd if params.max_cost is none else params.max_cost }}",
+    "AGAIN": "{{ '1' if params.again else '' }}",
     "REPLIES": "1" if SETTINGS["include_replies"] else "",
     "RETWEETS": "1" if SETTINGS["include_retweets"] else "",
     "ARCHIVE": "1" if SETTINGS["archive"] else "",
@@ -102,6 +104,11 @@ PARAMS = {
         format="date",
         pattern=r"^\d{4}-\d{2}-\d{2}" + END,
         description="UTC day to fetch. Otherwise the last complete one.",
+    ),
+    "again": Param(
+        False,
+        type=["null", "boolean"],
+        description="Read the day anew although it has landed.",
     ),
     "latest": Param(
         None,

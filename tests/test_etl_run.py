@@ -239,7 +239,7 @@ def test_depth_is_an_error_and_the_archive_goes_further(x_api: Any, s3: S3, env:
     assert run.code == 2 and "--archive" in run.summary["hint"], run.log
     archive = land(env, s3, "--date", day, "--archive")
     assert archive.code == 0 and archive.rows > 20, archive.log
-    search = run_etl("--query", "from:nasa", "--date", day, "--to", f"s3://{s3.bucket}", env=env)
+    search = run_etl("--query", "from:nasa", "--date", day, "--to", f"s3://{s3.bucket}/search", env=env)
     assert search.code == 2 and "--archive" in search.summary["hint"]
 
 

@@ -14,8 +14,8 @@ BOTH = Kinds(replies=True, retweets=True)
 
 def landed(**more: Any) -> Landed:
     """A complete day of 24 posts of @nasa."""
-    usual: dict[str, Any] = {"origin": NASA, "rows": 24, "complete": True}
-    return Landed(**usual | more)
+    day: dict[str, Any] = {"origin": NASA, "rows": 24, "complete": True}
+    return Landed(**day | more)
 
 
 def coming(origin: Origin = NASA, **more: Any) -> Coming:
