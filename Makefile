@@ -7,6 +7,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 UV := .cache/uv/bin/uv
 UV_VERSION := 0.13.8
 BIN := .venv/bin
+LAKE := lake
 PLAYBOOK := $(BIN)/ansible-playbook
 MOLECULE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/molecule
 ROLES := aws python host postgresql airflow https twitter_etl
@@ -20,7 +21,10 @@ export ANSIBLE_FORCE_COLOR ?= $(if $(CI),0,1)
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-## ---- the two commands of the README
+## ---- the three commands of the README
+
+try: .cache/try-venv/.synced ## Land a simulated day of posts in ./lake and show it; no root, no container, one minute
+	.cache/try-venv/bin/python -m stand_ins.try_it --to $(LAKE)
 
 demo: setup-hosts ## Boot a host, run site.yml against it, land yesterday's posts, show them
 	$(PLAYBOOK) -i inventory/local stand_ins/demo/create.yml
@@ -48,7 +52,7 @@ lint: setup ## ansible-lint (production), yamllint, ruff, mypy, lock files in st
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ansible-lint --offline
 	$(UV) lock --check
 
-test-fast: setup ## pytest, no host, a minute or two: script, simulator, DAG, role contracts
+test-fast: setup .cache/try-venv/.synced ## pytest, no host, a minute or two: script, simulator, DAG, role contracts
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" tests
 	AIRFLOW_HOME=$$(mktemp -d) .cache/airflow-venv/bin/python -m pytest --noconftest tests/test_dag.py
 
@@ -106,20 +110,33 @@ export: $(UV) ## Write the hosts' requirements from uv.lock
 	$(UV) export -q --only-group certbot --no-header -o roles/https/files/requirements.txt
 	echo "uv==$(UV_VERSION)" | $(UV) pip compile -q --generate-hashes --no-header --universal --python-version 3.11 - > roles/python/files/uv.txt
 
-.PHONY: help demo demo-stop test setup setup-hosts lint test-fast test-slow test-roles test-role test-security test-browser test-launch test-faults fuzz bench bench-memory bench-growth bench-provision lock export
+.PHONY: help try demo demo-stop test setup setup-hosts lint test-fast test-slow test-roles test-role test-security test-browser test-launch test-faults fuzz bench bench-memory bench-growth bench-provision lock export
 
-# ---- how the two environments come to be
+# ---- how the environments come to be
 
+# uv comes into an environment of its own; where Python has no venv, by pip into a folder, which asks for no root either.
 $(UV): roles/python/files/uv.txt
-	@python3 -c 'import ensurepip, venv' 2>/dev/null || { \
-	  echo "python3-venv is missing: installing it with apt"; \
-	  $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends python3-venv; }
-	python3 -m venv .cache/uv
-	.cache/uv/bin/pip install -q --disable-pip-version-check --require-hashes -r roles/python/files/uv.txt
+	@python3 -c 'import ensurepip, venv' 2>/dev/null || python3 -m pip --version >/dev/null 2>&1 || $(GET_PYTHON)
+	@if python3 -c 'import ensurepip, venv' 2>/dev/null; \
+	then python3 -m venv .cache/uv && .cache/uv/bin/pip install $(PIP_OPTIONS); \
+	else python3 -m pip install --target .cache/uv --upgrade $(PIP_OPTIONS); fi
 	@touch $@
+
+PIP_OPTIONS := -q --disable-pip-version-check --require-hashes -r roles/python/files/uv.txt
+
+GET_PYTHON = { echo "python3-venv is missing: installing it with apt"; \
+  $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends python3-venv; }
+
+# Whoever only tries is asked for nothing that needs root.
+try: GET_PYTHON = { echo "python3 is missing, or it has neither venv nor pip; nothing was installed. Install it, then make try:"; \
+  echo "  Debian, Ubuntu: apt-get install python3-venv (as root)    macOS: brew install python@3.13"; exit 1; } >&2
 
 .venv/.synced: $(UV) pyproject.toml uv.lock
 	$(UV) sync -q --locked
+	@touch $@
+
+.cache/try-venv/.synced: $(UV) pyproject.toml uv.lock
+	UV_PROJECT_ENVIRONMENT=.cache/try-venv $(UV) sync -q --locked --no-default-groups --group try
 	@touch $@
 
 .cache/airflow-venv/.synced: $(UV) pyproject.toml uv.lock
