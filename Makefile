@@ -62,7 +62,7 @@ test-slow: setup ## pytest, no host, the rest: faults at every step, hostile pag
 test-roles: setup-hosts ## Molecule: every role and the whole site on real systemd hosts
 	for scenario in $(ROLES) default; do echo "== molecule test -s $$scenario"; $(MOLECULE) test -s $$scenario; done
 
-test-role: setup-hosts ## Molecule: one role, ROLE=airflow, or the whole site, ROLE=default
+test-role: $(if $(ROLE),setup-hosts) ## Molecule: one role, ROLE=airflow, or the whole site, ROLE=default
 	$(if $(ROLE),,$(error Say which: make test-role ROLE=airflow))
 	$(MOLECULE) test -s $(ROLE)
 
@@ -127,7 +127,7 @@ PIP_OPTIONS := -q --disable-pip-version-check --require-hashes -r roles/python/f
 GET_PYTHON = { echo "python3-venv is missing: installing it with apt"; \
   $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends python3-venv; }
 
-# Whoever only tries is asked for nothing that needs root.
+# `make try` never asks for root.
 try: GET_PYTHON = { echo "python3 is missing, or it has neither venv nor pip; nothing was installed. Install it, then make try:"; \
   echo "  Debian, Ubuntu: apt-get install python3-venv (as root)    macOS: brew install python@3.13"; exit 1; } >&2
 
