@@ -19,7 +19,7 @@ export PYTHONDONTWRITEBYTECODE :=
 export ANSIBLE_FORCE_COLOR ?= $(if $(CI),0,1)
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ## ---- the three commands of the README
 
@@ -66,7 +66,7 @@ test-role: $(if $(ROLE),setup-hosts) ## Molecule: one role, ROLE=airflow, or the
 	$(if $(ROLE),,$(error Say which: make test-role ROLE=airflow))
 	$(MOLECULE) test -s $(ROLE)
 
-test-browser: setup ## What people do in the UI, in Chromium, with the demo's (after `make demo`); updates docs/images
+test-browser: setup ## Use the UI of `make demo` in Chromium as people do; updates docs/images
 	$(PLAYBOOK) -i localhost, tests/browser/chromium.yml
 	UI_URL=https://localhost:8443 UI_CA_FILE=inventory/local/demo-ca.crt \
 	  UI_PASSWORD="$$($(SUDO) podman exec tweetlake-demo cat /etc/airflow/credentials/password-admin)" \
@@ -76,7 +76,7 @@ test-browser: setup ## What people do in the UI, in Chromium, with the demo's (a
 test-launch: setup-hosts ## launch.yml and site.yml as one command: moto for AWS, a test host for EC2's
 	$(BIN)/python -m pytest -x molecule/aws/checks/test_one_command.py
 
-test-faults: setup ## Every fault x phase x kill against the script; writes docs/reliability.md
+test-faults: setup ## Every fault at every step of a run, and kills; writes docs/reliability.md
 	$(BIN)/python -m tests.faults
 
 bench: setup .cache/twarc-venv/.synced ## Measure the script against its peers and write docs/benchmarks.md (10 minutes)
@@ -86,13 +86,13 @@ bench-memory: setup-hosts ## A whole host in 900 MiB under load, beside Airflow 
 	$(BIN)/python -m benchmarks.host.memory
 	$(BIN)/python -m benchmarks.host.memory --without-swap
 
-bench-growth: setup-hosts ## An hour of one run a minute in 900 MiB: what grows? (root)
+bench-growth: setup-hosts ## An hour of one run a minute in 900 MiB, and what grows (root)
 	BENCH_HOST=growth $(BIN)/python -m benchmarks.host.growth
 
 bench-provision: setup-hosts ## From a bare host to a green run, and what Airflow adds to one (root, 10 minutes)
 	$(BIN)/python -m benchmarks.host.provision
 
-fuzz: setup ## Search SECONDS (300) long for pages that break the script, with coverage as guide
+fuzz: setup ## Search for pages that break the script, for SECONDS (300), guided by coverage
 	$(BIN)/python -m tests.fuzz $(or $(SECONDS),300) .cache/fuzz-corpus
 
 INVENTORY ?= inventory/local

@@ -55,9 +55,10 @@ def test_without_venv_and_pip_it_says_what_to_install_and_asks_for_no_root(tmp_p
     bare = tmp_path / "bin"
     bare.mkdir()
     (bare / "python3").write_text(f'#!/bin/sh\nexec {sys.executable} -S -c "raise SystemExit(1)"\n')
-    (bare / "sudo").write_text("#!/bin/sh\ntouch asked-for-root\n")
-    for program in bare.iterdir():
-        program.chmod(0o755)
+    for program in ("sudo", "apt-get"):
+        (bare / program).write_text("#!/bin/sh\ntouch asked-for-root\n")
+    for file in bare.iterdir():
+        file.chmod(0o755)
     for name in ("Makefile", "roles"):
         (tmp_path / name).symlink_to(PROJECT / name)
     env = {"PATH": f"{bare}:/usr/bin:/bin"}
