@@ -356,7 +356,8 @@ def _search_recent(call: Call) -> Body:
 
 
 def _search_all(call: Call) -> Body:
-    return _search(call, max_size=500, longest_query=1024, reach=None)
+    annotated = "context_annotations" in call.query.get("tweet.fields", "") + call.query.get("post.fields", "")
+    return _search(call, max_size=100 if annotated else 500, longest_query=1024, reach=None)
 
 
 def _search(call: Call, *, max_size: int, longest_query: int, reach: timedelta | None) -> Body:

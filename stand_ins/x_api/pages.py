@@ -15,6 +15,7 @@ SCAN_LIMIT = 20_000
 DEFAULT_FIELDS = frozenset({"id", "text", "edit_history_tweet_ids"})
 DEFAULT_USER_FIELDS = frozenset({"id", "name", "username"})
 DEFAULT_MEDIA_FIELDS = frozenset({"media_key", "type"})
+DEFAULT_PLACE_FIELDS = frozenset({"id", "full_name"})
 SHOWN_BY_EXPANSION = {
     "author_id": "author_id",
     "in_reply_to_user_id": "in_reply_to_user_id",
@@ -23,6 +24,7 @@ SHOWN_BY_EXPANSION = {
     "edit_history_tweet_ids": "edit_history_tweet_ids",
     "entities.mentions.username": "entities",
     "attachments.media_keys": "attachments",
+    "geo.place_id": "geo",
 }
 """An expansion shows the field it expands; in the post vocabulary it is the only way to some of them."""
 
@@ -94,6 +96,7 @@ def _includes(posts: list[Post], selected: Selection, shown: frozenset[str]) -> 
     accounts: list[Account] = []
     tweets: list[dict[str, Any]] = []
     media: list[dict[str, Any]] = []
+    places: list[dict[str, Any]] = []
     for post in posts:
         referenced = post.referenced if expansions & _REFERENCED else []
         tweets += referenced
@@ -109,12 +112,16 @@ def _includes(posts: list[Post], selected: Selection, shown: frozenset[str]) -> 
             accounts += [account for account in post.mentioned if account.kind != "suspended"]
         if "attachments.media_keys" in expansions:
             media += post.media
+        if "geo.place_id" in expansions:
+            places += post.places
     user_fields = DEFAULT_USER_FIELDS | selected.user_fields
     media_fields = DEFAULT_MEDIA_FIELDS | selected.media_fields
+    place_fields = DEFAULT_PLACE_FIELDS | selected.place_fields
     includes = {
         "users": [_only(user_body(account), user_fields) for account in dict.fromkeys(accounts)],
         "tweets": [_only(tweet, shown) for tweet in _each_once(tweets, "id")],
         "media": [_only(item, media_fields) for item in _each_once(media, "media_key")],
+        "places": [_only(place, place_fields) for place in _each_once(places, "id")],
     }
     return {kind: items for kind, items in includes.items() if items}
 

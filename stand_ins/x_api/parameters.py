@@ -36,6 +36,7 @@ MEDIA_FIELDS = names(
     "alt_text duration_ms height media_key non_public_metrics organic_metrics preview_image_url promoted_metrics "
     "public_metrics type url variants width"
 )
+PLACE_FIELDS = names("contained_within country country_code full_name geo id name place_type")
 OBJECT_PARAMETERS = names(
     "tweet.fields post.fields expansions user.fields media.fields poll.fields place.fields",
 )
@@ -51,6 +52,7 @@ class Selection:
     expansions: frozenset[str]
     user_fields: frozenset[str]
     media_fields: frozenset[str]
+    place_fields: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,7 @@ def selection(query: Mapping[str, str]) -> Selection:
         expansions=frozenset(OLD_EXPANSION.get(name, name) for name in expansions),
         user_fields=choices(query, "user.fields", USER_FIELDS),
         media_fields=choices(query, "media.fields", MEDIA_FIELDS),
+        place_fields=choices(query, "place.fields", PLACE_FIELDS),
     )
 
 

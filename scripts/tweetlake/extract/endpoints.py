@@ -1,9 +1,12 @@
-"""The ways to ask X for posts, and how far each of them reaches."""
+"""The ways to ask X for posts: how far each of them reaches, and what a search is in X's query language."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from ..errors import UsageError
+from ..settings import Source
 
 TIMELINE_DEPTH = 3200  # posts; "Volume limits" of x-api/posts/timelines
 TIMELINE_DEPTH_WITHOUT_REPLIES = 800  # the same page: with exclude=replies
@@ -27,3 +30,37 @@ class Endpoint:
 TIMELINE = Endpoint("timeline", 5, 100, "pagination_token")
 RECENT = Endpoint("recent search", 10, 100, "next_token", 512)
 ARCHIVE = Endpoint("full-archive search", 10, 500, "next_token", 1024)
+
+
+def endpoint_of(source: Source) -> Endpoint:
+    if source.archive:
+        return ARCHIVE
+    return TIMELINE if source.account else RECENT
+
+
+def excluded_of(source: Source) -> list[str]:
+    """What X leaves out, in the words of a timeline's `exclude`."""
+    kinds = {"replies": source.include_replies, "retweets": source.include_retweets}
+    return [kind for kind, included in kinds.items() if not included]
+
+
+def query_of(source: Source) -> str | None:
+    """The search with its `-is:` operators; None for a timeline."""
+    if endpoint_of(source) is TIMELINE:
+        return None
+    query = source.query or f"from:{source.account}"
+    operators = [{"replies": "-is:reply", "retweets": "-is:retweet"}[kind] for kind in excluded_of(source)]
+    if not operators:
+        return query
+    return " ".join([f"({query})" if " OR " in query else query, *operators])
+
+
+def check_query(source: Source) -> None:
+    """Raise UsageError for a longer query than the endpoint takes."""
+    query, endpoint = query_of(source), endpoint_of(source)
+    if query and len(query) > endpoint.query_characters:
+        raise UsageError(
+            f"The query has {len(query)} characters with its operators; {endpoint.name} takes "
+            f"{endpoint.query_characters}.",
+            hint="Shorten it, or split it into two runs with a --name each.",
+        )
