@@ -31,7 +31,8 @@ from tweetlake.errors import BadDataError, EtlError, Stopped, StoppedError
 from tweetlake.extract.prices import PRICES_SEEN_ON, Spend
 from tweetlake.load.destinations import Destination, open_destination
 from tweetlake.logs import set_up
-from tweetlake.raw import Page, RawCounts, read_pages
+from tweetlake.raw import Page, RawCounts
+from tweetlake.reading.pages import read_pages
 from tweetlake.settings import Settings, read_settings, secrets_in
 from tweetlake.summary import Summary
 from tweetlake.times import utc_now
@@ -88,7 +89,12 @@ def run(settings: Settings, spend: Spend, summary: Summary) -> None:
     destination.check()  # before a post is paid for
     if settings.from_raw:
         counts = RawCounts()
-        land(settings, destination, Recording(read_pages(settings.from_raw, counts), counts), summary)
+        land(
+            settings,
+            destination,
+            Recording(read_pages(settings.from_raw, counts, settings.source.account), counts),
+            summary,
+        )
     else:
         run_from_x(settings, destination, spend, summary)
 
@@ -139,13 +145,14 @@ def land(settings: Settings, destination: Destination, recording: Recording, sum
     from tweetlake.load.commit import commit  # with pandas, pyarrow and pandera: only now that the posts are there
     from tweetlake.transform.collect import collected, refuse_too_many
 
+    summary.read.append(recording.counts)
     with collected(recording.pages, rules_of(settings, recording), recording.day) as batch:
         summary.add_posts(
             recording.counts, posts_in=batch.posts_in, rejected=len(batch.rejects), left_out=batch.left_out
         )
         if recording.drain is None:
             refuse_nothing(settings, batch, recording.counts)
-        refuse_too_many(batch, settings.max_reject_percent)
+        refuse_too_many(batch, recording.counts.unreadable, settings.max_reject_percent)
         for partition in partitions_of(settings, recording, batch):
             landed = commit(partition, destination)
             summary.days.append(landed)
@@ -191,8 +198,8 @@ def refuse_nothing(settings: Settings, batch: Batch, counts: RawCounts) -> None:
     """Raw pages without a post, or without one of the days asked for, are a mistake and not an empty day."""
     if not batch.posts_in:
         raise BadDataError(
-            f"--from-raw {settings.from_raw} has no posts: {counts.lines} lines, {counts.bad_lines} unreadable.",
-            hint="Counts, users, lists and pages of errors only make no rows. Nothing was written.",
+            f"--from-raw {settings.from_raw} has no posts{counts.instead()}.",
+            hint="docs/data.md lists what can be read. Nothing was written.",
         )
     if settings.days and not batch.rows.rows and not batch.rejects.days:
         raise BadDataError(
@@ -213,8 +220,7 @@ def facts_of(settings: Settings, recording: Recording, batch: Batch, reject_reas
         **origin,
         "posts_in": batch.posts_in,
         "left_out": dict(batch.left_out),
-        "bad_lines": counts.bad_lines,
-        "partial_errors": dict(counts.partial_errors),
+        **counts.facts(),
     }
 
 

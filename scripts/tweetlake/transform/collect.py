@@ -92,8 +92,7 @@ def take(page: Page, rules: Rules, batch: Batch, run: Run) -> None:
         try:
             row = row_of(post, page, collected_at)
         except RowError as error:
-            whole = page.whole_post(index)
-            reject(day_of_post(whole), str(error), whole, rules, batch)
+            reject(day_of_post(post), str(error), page.whole_post(index), rules, batch)
             continue
         if reason := reason_to_leave_out(row, rules):
             batch.left_out[reason] += 1
@@ -123,15 +122,17 @@ def reject(day: date | None, reason: str, post: JsonObject, rules: Rules, batch:
         batch.rejects.add(day, reason, post)
 
 
-def refuse_too_many(batch: Batch, max_reject_percent: float) -> None:
+def refuse_too_many(batch: Batch, unreadable: int, max_reject_percent: float) -> None:
     """Raise BadDataError when more than `max_reject_percent` of the posts are rejected: then something is wrong with
-    the source, and a partition of the rest would be a lie. A few are only reported."""
-    rejects = len(batch.rejects)
+    the source, and a partition of the rest would be a lie. A few are only reported. A document that can't be read
+    counts like a rejected post, for it holds one at least."""
+    rejects = len(batch.rejects) + unreadable
     if not rejects:
         return
     posts = batch.rows.rows + rejects
     percent = 100 * rejects / posts
     reasons, _ = batch.rejects.of(None)
+    reasons["can't be read"] += unreadable
     ((reason, _),) = reasons.most_common(1)
     text = f"{rejects} of {posts} posts ({percent:.1f} %) don't pass validation, mostly: {reason}"
     if percent > max_reject_percent:
@@ -140,4 +141,4 @@ def refuse_too_many(batch: Batch, max_reject_percent: float) -> None:
             kept="Nothing was written to the lake.",
             hint=f"At most {max_reject_percent:g} % are accepted (--max-reject-percent).",
         )
-    log.warning("%s. They go to rejected.jsonl.", text)
+    log.warning("%s. %s", text, "They go to rejected.jsonl." if batch.rejects else "What can't be read is left out.")
