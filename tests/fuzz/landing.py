@@ -8,17 +8,16 @@ from __future__ import annotations
 import contextlib
 import csv
 import html
-import io
 import json
-import logging
 import re
-import signal
 import sys
 import tempfile
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from tests.helpers.etl import rows_in, run_here
 
 MEMORY = Path("/dev/shm")  # noqa: S108 (a folder of its own in it: a run syncs its files, which takes a disk long)
 csv.field_size_limit(2**31 - 1)
@@ -44,30 +43,15 @@ class Landed:
 
 def land(pages: bytes, *options: str) -> Landed:
     """Run on these pages, with all posts wanted and any share of rejects allowed."""
-    import twitter_etl
-
     with tempfile.TemporaryDirectory(prefix="fuzz-", dir=MEMORY if MEMORY.is_dir() else None) as name:
         folder = Path(name)
         (folder / "pages.jsonl").write_bytes(pages)
         arguments = ["--from-raw", str(folder / "pages.jsonl"), "--to", str(folder / "lake"), *options]
-        arguments += ["--include-replies", "--include-retweets", "--max-reject-percent", "100"]
-        out, err = io.StringIO(), io.StringIO()
-        handlers, level = logging.getLogger().handlers[:], logging.getLogger().level
-        on_sigterm = signal.getsignal(signal.SIGTERM)
-        try:
-            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-                code = twitter_etl.main(arguments)
-        finally:
-            logging.getLogger().handlers[:] = handlers
-            logging.getLogger().setLevel(level)
-            signal.signal(signal.SIGTERM, on_sigterm)
-        rows, rejects = [], []
-        for file in sorted((folder / "lake/twitter").glob("dt=*/refined_tweets.csv")):
-            with file.open(encoding="utf-8", newline="") as stream:
-                rows += list(csv.DictReader(stream, strict=True))
+        run = run_here(*arguments, "--include-replies", "--include-retweets", "--max-reject-percent", "100")
+        rejects = []
         for file in sorted((folder / "lake/twitter_rejected").glob("dt=*/rejected.jsonl")):
             rejects += [json.loads(line) for line in file.read_bytes().splitlines()]
-    return Landed(code, json.loads(out.getvalue().splitlines()[-1]), rows, rejects, err.getvalue())
+        return Landed(run.code, run.summary, rows_in(folder / "lake"), rejects, run.log)
 
 
 def check(pages: bytes) -> Landed:

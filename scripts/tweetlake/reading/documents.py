@@ -20,6 +20,7 @@ T = TypeVar("T")
 READ_BYTES = 1 << 20
 LINE_BYTES = 16 << 20  # a longer line is no document of JSON Lines: it is searched for documents
 DOCUMENT_BYTES = 256 << 20
+NAME_BYTES = 256
 DEPTH = 500  # of what is in one another; JSON that is torn again and again looks as if it went deeper and deeper
 GUESSES = 4  # at where a list's last whole element ends
 
@@ -120,13 +121,15 @@ class Documents(Generic[T]):
             self._lists = max(0, self._lists + between.count(b"[") - between.count(b"]"))
             self._advance(len(between))
             starts_here |= b"\n" in between
-            if self._at < len(self._text):
-                if not (assigned := ASSIGNMENT.match(self._text, self._at)):
-                    self._line_starts_here = starts_here
-                    return True
-                self._advance(len(assigned.group()))
-            elif not self._more():
+            here = len(self._text) - self._at
+            if here < NAME_BYTES and not self._text.startswith(b"{", self._at) and self._more():
+                continue  # a byte order mark or a name may be here in part
+            if not here:
                 return False
+            if not (assigned := ASSIGNMENT.match(self._text, self._at)):
+                self._line_starts_here = starts_here
+                return True
+            self._advance(len(assigned.group()))
 
     def _line_end(self) -> int:
         """Where this line ends in the text, -1 when it is too long."""

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from ..decode import needed_of
-from ..errors import BadDataError, UsageError
+from ..errors import UsageError
 from ..raw import Page, RawCounts, error_kind, page_of, parse_json
 from .documents import Documents, Unreadable
 from .files import Content, contents_at, folder_of
@@ -25,7 +25,7 @@ def read_pages(path: str, counts: RawCounts, account: str | None = None) -> Iter
     """All pages of a file, a folder, an s3:// prefix or standard input (-), in the order of their names. `counts` fills
     as it goes. `account`: whose archive it is, where the archive doesn't say.
 
-    Raises UsageError when there is nothing to read, BadDataError when not a single document can be read.
+    Raises UsageError when there is nothing to read.
     """
     reader = Reader(counts, account)
     for content in contents_at(path):
@@ -33,11 +33,6 @@ def read_pages(path: str, counts: RawCounts, account: str | None = None) -> Iter
     reader.tell_skipped()
     if not counts.documents and not counts.skipped_files:
         raise UsageError(f"--from-raw {path}: there is no file.")
-    if counts.unreadable and counts.unreadable == counts.documents:
-        raise BadDataError(
-            f"--from-raw {path}: nothing there can be read{inside(counts.skipped_files)}.",
-            hint="docs/data.md lists what can. Nothing was written.",
-        )
 
 
 def read_page(text: bytes, archive: Archive | None = None) -> Page:
@@ -59,12 +54,6 @@ def shaped(document: Any, archive: Archive | None) -> Page:
     if archive and tweets == [document] and "user" not in document:
         return archive.page_of(tweets)
     return page_of_tweets(tweets, document)
-
-
-def inside(skipped_files: dict[str, str]) -> str:
-    """The reasons for which files were skipped, for a message; "" when none was."""
-    reasons = list(dict.fromkeys(skipped_files.values()))
-    return f" ({'; '.join(reasons[:5])})" if reasons else ""
 
 
 class Reader:

@@ -72,6 +72,8 @@ def name_of(document: Any) -> str:
 def name_of_items(items: list[JsonObject]) -> str:
     """What these are, by the keys of the first."""
     first = items[0]
+    if "event_type" in first:
+        return name_of_event(first)
     if "id" in first and "action" in first and "text" not in first:
         return "a compliance job's result"
     return next((name for keys, name in NAMES if all(key in first for key in keys)), ANYTHING_ELSE)

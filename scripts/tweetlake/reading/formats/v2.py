@@ -5,12 +5,14 @@ Events: https://docs.x.com/x-api/activity/event-payloads
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ...raw import JsonObject, Page, is_post, objects, page_of
 from ...times import time_of_id
 from .others import name_of
 
+ID = re.compile(r"[0-9]{1,19}")
 REFERENCES = ("referenced_posts", "referenced_tweets")
 
 
@@ -47,12 +49,11 @@ def take_apart(page: Page) -> None:
 def date_by_id(page: Page) -> None:
     """A stream that wasn't asked for `created_at` doesn't send it; the id holds it, X shows whole seconds."""
     for post in page.posts:
-        post_id = post.get("id")
-        if post.get("created_at") is None and isinstance(post_id, str | int) and str(post_id).isdecimal():
-            moment = time_of_id(int(str(post_id)[:20]))
-            if moment:
-                post["created_at"] = moment.replace(microsecond=0).isoformat()
-                page.dated_by_id += 1
+        digits = ID.fullmatch(str(post["id"])) if isinstance(post.get("id"), str | int) else None
+        moment = time_of_id(int(digits[0])) if digits and post.get("created_at") is None else None
+        if moment:
+            post["created_at"] = moment.replace(microsecond=0).isoformat()
+            page.dated_by_id += 1
 
 
 def event_of(document: Any) -> JsonObject | None:
@@ -66,7 +67,8 @@ def event_of(document: Any) -> JsonObject | None:
 def page_of_event(event: JsonObject) -> Page:
     """A new post is a page of one; of other events only the name is taken."""
     payload = event["payload"]
-    if not (is_post(payload) and "text" in payload):  # post.delete has an id and an author
+    is_new = str(event["event_type"]).lower().startswith("post") and "text" in payload  # post.delete has no text
+    if not (is_new and is_post(payload)):
         return Page(posts=[], kind=name_of({"data": event}))
     page = page_of({"data": payload, "includes": event.get("includes")})
     page.kind = "activity events"
