@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from ..errors import UsageError
+from ..s3 import S3
 from .documents import ASSIGNMENT, Chunks, DamagedError
 
 HEAD_BYTES = 1024
@@ -97,23 +98,23 @@ def is_helper(name: str) -> bool:
     return name.rpartition("/")[2] in HELPERS
 
 
-def contents_at(path: str) -> Iterator[Content]:
+def contents_at(path: str, s3: S3 | None) -> Iterator[Content]:
     """Every file there, in the order of names, but what explains an archive first. A Content is read before the next is
     asked for. Raises UsageError when something can't be opened or read."""
     try:
-        for file in _files_at(path):
+        for file in _files_at(path, s3):
             with file.open() as stream:
                 yield from _contents_of(file.name, stream, file.was_named, LAYERS)
     except OSError as error:
         raise UsageError(f"--from-raw {path} can't be read: {error.strerror or error}.") from None
 
 
-def _files_at(path: str) -> Iterator[_File]:
+def _files_at(path: str, s3: S3 | None) -> Iterator[_File]:
     if path == "-":
         yield _File("standard input", lambda: nullcontext(sys.stdin.buffer), was_named=True)
         return
-    if path.startswith("s3://"):
-        yield from _files_in_s3(path)
+    if s3 and path.startswith("s3://"):
+        yield from _files_in_s3(path, s3)
         return
     root = Path(path)
     if root.is_dir():
@@ -132,20 +133,21 @@ def _local(file: Path) -> _File:
     return _File(str(file), lambda: file.open("rb", BUFFER_BYTES))
 
 
-def _files_in_s3(path: str) -> Iterator[_File]:
-    from ..s3 import list_keys
-
+def _files_in_s3(path: str, s3: S3) -> Iterator[_File]:
     bucket, _, prefix = path.removeprefix("s3://").partition("/")
-    for key in sorted(list_keys(bucket, prefix), key=lambda key: not is_helper(key)):
+    for key in sorted(s3.list_keys(bucket, prefix), key=lambda key: not is_helper(key)):
         if not key.endswith("/"):  # a folder that a console has made
             reason = NOT_LOADED.get(Path(key).suffix.lower())
-            yield _File(f"s3://{bucket}/{key}", partial(_open_object, bucket, key, reason))
+            opened = partial(_not_loaded, reason) if reason else partial(_loaded, s3, bucket, key)
+            yield _File(f"s3://{bucket}/{key}", opened)
 
 
-def _open_object(bucket: str, key: str, reason: str | None) -> AbstractContextManager[Any]:
-    from ..s3 import open_object
+def _loaded(s3: S3, bucket: str, key: str) -> AbstractContextManager[Any]:
+    return closing(s3.open_object(bucket, key))
 
-    return nullcontext(_NotLoaded(reason)) if reason else closing(open_object(bucket, key))
+
+def _not_loaded(reason: str) -> AbstractContextManager[Any]:
+    return nullcontext(_NotLoaded(reason))
 
 
 class _NotLoaded:

@@ -10,6 +10,7 @@ from typing import Any
 from ..decode import needed_of
 from ..errors import UsageError
 from ..raw import Page, RawCounts, error_kind, page_of, parse_json
+from ..s3 import S3
 from .documents import Documents, Unreadable
 from .files import Content, contents_at, folder_of
 from .formats.archive import LEARNED, POSTS, Archive, name_of_section, section_of
@@ -21,14 +22,14 @@ log = logging.getLogger(__name__)
 NAMED = 20  # more of a kind are only counted
 
 
-def read_pages(path: str, counts: RawCounts, account: str | None = None) -> Iterator[Page]:
-    """All pages of a file, a folder, an s3:// prefix or standard input (-), in the order of their names. `counts` fills
-    as it goes. `account`: whose archive it is, where the archive doesn't say.
+def read_pages(path: str, counts: RawCounts, s3: S3 | None = None, account: str | None = None) -> Iterator[Page]:
+    """All pages of a file, a folder, standard input (-) or, with `s3`, an s3:// prefix, in the order of their names.
+    `counts` fills as it goes. `account`: whose archive it is, where the archive doesn't say.
 
     Raises UsageError when there is nothing to read.
     """
     reader = Reader(counts, account)
-    for content in contents_at(path):
+    for content in contents_at(path, s3):
         yield from reader.pages_of(content)
     reader.tell_skipped()
     if not counts.documents and not counts.skipped_files:
