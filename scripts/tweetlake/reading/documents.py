@@ -18,13 +18,15 @@ import msgspec
 T = TypeVar("T")
 
 READ_BYTES = 1 << 20
+LONG_LINE_BYTES = 1 << 16
 LINE_BYTES = 16 << 20  # a longer line is no document of JSON Lines: it is searched for documents
 DOCUMENT_BYTES = 256 << 20
 NAME_BYTES = 256
 DEPTH = 500  # of what is in one another; JSON that is torn again and again looks as if it went deeper and deeper
 GUESSES = 4  # at where a list's last whole element ends
 
-OBJECT = ord("{")
+OBJECT, BRACE = ord("{"), ord("}")
+BEHIND = b" \t\r,];"  # what may follow a document on its line
 QUOTE = ord('"')
 CLOSER = {ord("{"): ord("}"), ord("["): ord("]")}
 SEPARATORS = re.compile(rb"(?:[\s,;\x1e\[\]]|\xef\xbb\xbf)*+")  # 0x1e: RFC 7464
@@ -60,6 +62,8 @@ class Documents(Generic[T]):
 
     def __init__(self, stream: Chunks, parse: Callable[[bytes], T]) -> None:
         self._stream, self._parse = stream, parse
+        self._readline: Callable[[int], bytes] | None = getattr(stream, "readline", None)
+        self._by_line = False  # lines are long: read one by one, none is copied
         self._text = b""
         self._at = 0  # what is before is done with
         self._line = 1
@@ -94,7 +98,18 @@ class Documents(Generic[T]):
         if self._ended:
             return False
         kept = self._text[self._at :]
-        pieces, wanted = [kept], max(READ_BYTES, len(kept))  # twice as much each time: long documents are copied less
+        if self._by_line and self._readline:
+            piece = self._readline(LINE_BYTES)
+            self._text, self._ended = kept + piece if kept else piece, not piece
+        else:
+            self._text = self._read_long(kept)
+        self._at = 0
+        self._reads += 1
+        return len(self._text) > len(kept)
+
+    def _read_long(self, kept: bytes) -> bytes:
+        """Twice as much each time: long documents are copied less."""
+        pieces, wanted = [kept], max(READ_BYTES, len(kept))
         try:
             while wanted > 0 and (piece := self._stream.read1(wanted)):
                 pieces.append(piece)
@@ -102,9 +117,7 @@ class Documents(Generic[T]):
             self._ended = wanted > 0
         except DamagedError as error:
             self._ended, self._damage = True, str(error)
-        self._text, self._at = b"".join(pieces), 0
-        self._reads += 1
-        return len(self._text) > len(kept)
+        return b"".join(pieces)
 
     def _advance(self, size: int) -> None:
         end = self._at + size
@@ -153,14 +166,19 @@ class Documents(Generic[T]):
         if not self._line_starts_here or (self._lists and self._text.find(b"\n", self._at) < 0):
             return None
         end = self._line_end()
-        text = self._text[self._at : end].rstrip(b" \t\r,;]") if end >= 0 else b""
-        if not text.endswith(b"}"):
+        start = self._at  # only now: reading on moves it
+        while end > start and self._text[end - 1] in BEHIND:
+            end -= 1
+        self._by_line = False
+        if end <= start or self._text[end - 1] != BRACE:
             return None
+        whole = start == 0 and end >= len(self._text) - 1
         try:
-            document = self._parse(text)
+            document = self._parse(self._text if whole else self._text[start:end])
         except ValueError:
             return None
-        self._advance(len(text))
+        self._by_line = end - start > LONG_LINE_BYTES
+        self._advance(end - start)
         return document
 
     def _take_block(self) -> bool:
@@ -261,7 +279,7 @@ class Documents(Generic[T]):
     def _other_line(self) -> T | Unreadable:
         """Not an object: a number or a text, alone or in a list, or a line that isn't JSON at all."""
         end = self._line_end()
-        line = self._text[self._at : end if end >= 0 else None].rstrip(b" \t\r,;]")
+        line = self._text[self._at : end if end >= 0 else None].rstrip(BEHIND)
         document = self._parsed(line)
         if isinstance(document, Unreadable) and self._lists:
             scalar = SCALAR.match(self._text, self._at)

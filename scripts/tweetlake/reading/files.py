@@ -286,13 +286,20 @@ class _Joined:
         """Whoever opened the stream closes it."""
 
 
+class _JoinedLines(_Joined):
+    """The same of a file that isn't packed, which can give one line at a time without copying it."""
+
+    def readline(self, size: int) -> bytes:
+        return self._first(size) or cast("bytes", self._stream.readline(size))
+
+
 def _peeked(stream: Any) -> tuple[bytes, _Joined]:
     """The first bytes, and the stream with them."""
     head = b""
     with contextlib.suppress(DamagedError):  # comes again, when it is read
         while len(head) < HEAD_BYTES and (piece := stream.read1(HEAD_BYTES - len(head))):
             head += piece
-    return head, _Joined(head, stream)
+    return head, _JoinedLines(head, stream) if hasattr(stream, "readline") else _Joined(head, stream)
 
 
 class _Guarded:
