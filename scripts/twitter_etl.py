@@ -85,14 +85,15 @@ def run(settings: Settings, spend: Spend, summary: Summary) -> None:
     if settings.plan:
         say_plan(settings, summary)
         return
-    s3 = S3(settings.timeout_seconds)
+    deadline = time.monotonic() + settings.deadline_seconds
+    s3 = S3(settings.timeout_seconds, deadline, settings.encryption)
     destination = open_destination(settings.to, s3)
     destination.check()  # before a post is paid for
     if settings.from_raw:
         counts = RawCounts()
         land(settings, destination, Recording(read_pages(settings.from_raw, counts, s3), counts), summary)
     else:
-        run_from_x(settings, destination, spend, summary)
+        run_from_x(settings, destination, deadline, spend, summary)
 
 
 def say_plan(settings: Settings, summary: Summary) -> None:
@@ -104,7 +105,7 @@ def say_plan(settings: Settings, summary: Summary) -> None:
     print(text_of(plan), file=sys.stderr)
 
 
-def run_from_x(settings: Settings, destination: Destination, spend: Spend, summary: Summary) -> None:
+def run_from_x(settings: Settings, destination: Destination, deadline: float, spend: Spend, summary: Summary) -> None:
     """Each day by itself, extracted and landed, so that a failure later on takes nothing back."""
     from tweetlake.extract.budget import Budget, Ledger
     from tweetlake.extract.client import XClient
@@ -115,7 +116,7 @@ def run_from_x(settings: Settings, destination: Destination, spend: Spend, summa
     query_of(settings)
     for day in days:  # what X can't give is said before anything is paid
         window_of(settings, day, datetime.now(UTC))
-    client = XClient(settings, spend, deadline=time.monotonic() + settings.deadline_seconds)
+    client = XClient(settings, spend, deadline=deadline)
     spend.post_usd = post_usd_of(settings)
     ledger = Ledger(settings.state_dir)
     budget = Budget(ledger, spend, settings.max_cost_usd, settings.monthly_budget_usd, client.posts_this_month)
