@@ -18,7 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -41,7 +41,7 @@ from tweetlake.transform.rows import Rules
 if TYPE_CHECKING:
     from tweetlake.extract.drain import Drain
     from tweetlake.load.commit import Partition
-    from tweetlake.transform.collect import Batch
+    from tweetlake.transform.collect import Harvest
 
 log = logging.getLogger("tweetlake")
 
@@ -107,26 +107,26 @@ def say_plan(settings: Settings, summary: Summary) -> None:
 
 def run_from_x(settings: Settings, destination: Destination, deadline: float, spend: Spend, summary: Summary) -> None:
     """Each day by itself, extracted and landed, so that a failure later on takes nothing back."""
+    from tweetlake.extract.accounts import Accounts
     from tweetlake.extract.budget import Budget, Ledger
     from tweetlake.extract.client import XClient
-    from tweetlake.extract.drain import extract, spool_of
-    from tweetlake.extract.endpoints import post_usd_of, query_of, window_of
+    from tweetlake.extract.drain import extract
+    from tweetlake.extract.spool import Spool
+    from tweetlake.extract.window import windows_of
 
-    days: list[date | None] = list(settings.days) or [None]
-    query_of(settings)
-    for day in days:  # what X can't give is said before anything is paid
-        window_of(settings, day, datetime.now(UTC))
+    windows = windows_of(settings, utc_now())
     client = XClient(settings, spend, deadline=deadline)
-    spend.post_usd = post_usd_of(settings)
+    spend.post_usd = windows[0].post_usd
     ledger = Ledger(settings.state_dir)
-    budget = Budget(ledger, spend, settings.max_cost_usd, settings.monthly_budget_usd, client.posts_this_month)
-    for day in days:
-        spool = spool_of(settings, day)
+    budget = Budget(ledger, client, settings.max_cost_usd, settings.monthly_budget_usd)
+    accounts = Accounts(settings.state_dir, settings.base_url)
+    for window in windows:
+        spool = Spool(settings.state_dir, settings.base_url, window)
         try:
-            drain = extract(settings, day, client, spool, budget)
+            drain = extract(window, client, spool, budget, accounts)
             counts = RawCounts()
             pages = read_pages(str(spool.path), counts)
-            land(settings, destination, Recording(pages, counts, day, drain, spool.path), summary)
+            land(settings, destination, Recording(pages, counts, window.day, drain, spool.path), summary)
             spool.remove()
         except (EtlError, KeyboardInterrupt) as ended:
             error = error_of(ended)
@@ -142,14 +142,14 @@ def land(settings: Settings, destination: Destination, recording: Recording, sum
     from tweetlake.load.commit import commit  # with pandas, pyarrow and pandera: only now that the posts are there
     from tweetlake.transform.collect import collected, refuse_too_many
 
-    with collected(recording.pages, rules_of(settings, recording), recording.day) as batch:
+    with collected(recording.pages, rules_of(settings, recording), recording.day) as harvest:
         summary.add_posts(
-            recording.counts, posts_in=batch.posts_in, rejected=len(batch.rejects), left_out=batch.left_out
+            recording.counts, posts_in=harvest.posts_in, rejected=len(harvest.rejects), left_out=harvest.left_out
         )
         if recording.drain is None:
-            refuse_nothing(settings, batch, recording.counts)
-        refuse_too_many(batch, settings.max_reject_percent)
-        for partition in partitions_of(settings, recording, batch):
+            refuse_nothing(settings, harvest, recording.counts)
+        refuse_too_many(harvest, settings.max_reject_percent)
+        for partition in partitions_of(settings, recording, harvest):
             landed = commit(partition, destination)
             summary.days.append(landed)
             manifest_uri = landed["files"]["_manifest.json"]["uri"]
@@ -166,45 +166,47 @@ def rules_of(settings: Settings, recording: Recording) -> Rules:
     )
 
 
-def partitions_of(settings: Settings, recording: Recording, batch: Batch) -> Iterator[Partition]:
+def partitions_of(settings: Settings, recording: Recording, harvest: Harvest) -> Iterator[Partition]:
     """The days to write. A day that was asked for is one even without a row; the latest posts are all of the run's."""
     from tweetlake.load.commit import Partition
 
     only_day = recording.day or (settings.run_day if settings.latest else None)
-    rows_of = Counter({only_day: batch.rows.rows}) if only_day else batch.rows.rows_of_days()
-    days = [only_day] if only_day else sorted({*settings.days, *rows_of, *batch.rejects.days}) or [settings.run_day]
+    rows_of = Counter({only_day: harvest.rows.rows}) if only_day else harvest.rows.rows_of_days()
+    days = [only_day] if only_day else sorted({*settings.days, *rows_of, *harvest.rejects.days}) or [settings.run_day]
     for day in days:
         # A reject without any day goes to the last one.
         rejects_of = None if only_day else {day, *[None] * (day == days[-1])}
-        reasons, lines = batch.rejects.of(rejects_of)
+        reasons, lines = harvest.rejects.of(rejects_of)
         yield Partition(
             day=day,
             source=settings.source.name,
             rows=rows_of[day],
-            chunks=partial(batch.rows.chunks, None if only_day else day),
+            chunks=partial(harvest.rows.chunks, None if only_day else day),
             rejects=reasons.total(),
             reject_lines=lines,
             raw_file=recording.raw_file,
             collected_at=recording.drain.collected_at if recording.drain else None,
-            facts=facts_of(settings, recording, batch, reasons),
+            facts=facts_of(settings, recording, harvest, reasons),
         )
 
 
-def refuse_nothing(settings: Settings, batch: Batch, counts: RawCounts) -> None:
+def refuse_nothing(settings: Settings, harvest: Harvest, counts: RawCounts) -> None:
     """Raw pages without a post, or without one of the days asked for, are a mistake and not an empty day."""
-    if not batch.posts_in:
+    if not harvest.posts_in:
         raise BadDataError(
             f"--from-raw {settings.from_raw} has no posts: {counts.lines} lines, {counts.bad_lines} unreadable.",
             hint="Counts, users, lists and pages of errors only make no rows. Nothing was written.",
         )
-    if settings.days and not batch.rows.rows and not batch.rejects.days:
+    if settings.days and not harvest.rows.rows and not harvest.rejects.days:
         raise BadDataError(
-            f"--from-raw {settings.from_raw} has {batch.posts_in} posts, but none for these days.",
+            f"--from-raw {settings.from_raw} has {harvest.posts_in} posts, but none for these days.",
             hint="Give the pages of these days. Nothing was written: what the lake has for them stays.",
         )
 
 
-def facts_of(settings: Settings, recording: Recording, batch: Batch, reject_reasons: Counter[str]) -> dict[str, Any]:
+def facts_of(
+    settings: Settings, recording: Recording, harvest: Harvest, reject_reasons: Counter[str]
+) -> dict[str, Any]:
     """What the manifest says about how the rows came to be."""
     source, drain, counts = settings.source, recording.drain, recording.counts
     origin = drain.facts() | {"account": source.account} if drain else {"from_raw": True, **Spend().as_dict()}
@@ -214,8 +216,8 @@ def facts_of(settings: Settings, recording: Recording, batch: Batch, reject_reas
         "reject_reasons": dict(reject_reasons),
         "prices_seen_on": PRICES_SEEN_ON,
         **origin,
-        "posts_in": batch.posts_in,
-        "left_out": dict(batch.left_out),
+        "posts_in": harvest.posts_in,
+        "left_out": dict(harvest.left_out),
         "bad_lines": counts.bad_lines,
         "partial_errors": dict(counts.partial_errors),
     }

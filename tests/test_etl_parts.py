@@ -34,8 +34,8 @@ def post(number: int, text: str = "hello", **more: Any) -> dict[str, Any]:
 
 
 def rows_from(*documents: Any, rules: Rules | None = None) -> tuple[list[dict[str, Any]], Collected]:
-    batch = collect([page_of(document) for document in documents], rules)
-    return batch.rows, batch
+    harvest = collect([page_of(document) for document in documents], rules)
+    return harvest.rows, harvest
 
 
 def land_lines(tmp_path: Path, lines: list[str], *options: str) -> tuple[Any, list[dict[str, str]]]:
@@ -98,7 +98,7 @@ def test_missing_or_malformed_credentials(environ: dict[str, str]) -> None:
 
 
 def test_both_vocabularies_give_the_same_rows() -> None:
-    common = {"public_metrics": {"like_count": 1, "reply_count": 0}, "conversation_id": "7"}
+    common: dict[str, Any] = {"public_metrics": {"like_count": 1, "reply_count": 0}, "conversation_id": "7"}
     old = post(1, "cut ...", **common) | {
         "public_metrics": {**common["public_metrics"], "retweet_count": 3},
         "note_tweet": {"text": "the whole &amp;amp; text", "entities": {"hashtags": [{"tag": "long"}]}},
@@ -130,18 +130,18 @@ def test_retweets_get_the_whole_text() -> None:
 def test_only_the_newest_version_of_an_edited_post_stays(order: tuple[int, ...]) -> None:
     ids = [post(n)["id"] for n in (1, 2, 3)]
     versions = [post(n, f"v{n}", edit_history_tweet_ids=ids[:n]) for n in (1, 2, 3)]
-    rows, batch = rows_from({"data": [versions[n] for n in order]})
+    rows, harvest = rows_from({"data": [versions[n] for n in order]})
     assert [row["text"] for row in rows] == ["v3"]
-    assert batch.left_out == {"older_versions": 2}
+    assert harvest.left_out == {"older_versions": 2}
 
 
 def test_ids_are_exact_and_a_later_copy_replaces_an_earlier_one() -> None:
-    rows, batch = rows_from(
+    rows, harvest = rows_from(
         {"data": [post(1, public_metrics={"like_count": "1"})]},
         {"data": [post(1, public_metrics={"like_count": 2}) | {"id": 2028000000000000001}]},
     )
     assert [(row["id"], row["likes"]) for row in rows] == [("2028000000000000001", 2)]
-    assert batch.left_out == {"duplicates": 1}
+    assert harvest.left_out == {"duplicates": 1}
 
 
 HOSTILE = [

@@ -34,10 +34,10 @@ MIDNIGHT = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def small_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many runs, batches and chunks from few posts."""
-    monkeypatch.setattr(collecting, "RUN_ROWS", 50)
-    monkeypatch.setattr(store, "BATCH_ROWS", 7)
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many batches, blocks and chunks from few posts."""
+    monkeypatch.setattr(collecting, "BATCH_ROWS", 50)
+    monkeypatch.setattr(store, "BLOCK_ROWS", 7)
     monkeypatch.setattr(store, "CHUNK_ROWS", 30)
 
 
@@ -86,24 +86,24 @@ def expected(posts: list[dict[str, Any]], rules: Rules) -> tuple[list[tuple[str,
     ],
     ids=["all", "one day", "two days, limit", "limit"],
 )
-def test_the_store_gives_what_memory_would(seed: int, rules: Rules, small_runs: None) -> None:
+def test_the_store_gives_what_memory_would(seed: int, rules: Rules, small_batches: None) -> None:
     posts = many_posts(seed, 400)
-    batch = collect([page_of({"data": posts[n : n + 9]}) for n in range(0, len(posts), 9)], rules)
+    harvest = collect([page_of({"data": posts[n : n + 9]}) for n in range(0, len(posts), 9)], rules)
     rows, left_out = expected(posts, rules)
-    assert [(row["id"], row["likes"]) for row in batch.rows] == rows
-    late = {reason: n for reason, n in batch.left_out.items() if reason != "other_days"}
+    assert [(row["id"], row["likes"]) for row in harvest.rows] == rows
+    late = {reason: n for reason, n in harvest.left_out.items() if reason != "other_days"}
     assert late == {reason: n for reason, n in left_out.items() if reason != "other_days"}
-    assert batch.posts_in == len(batch.rows) + sum(batch.left_out.values()) + len(batch.rejects)
+    assert harvest.posts_in == len(harvest.rows) + sum(harvest.left_out.values()) + len(harvest.rejects)
 
 
-def test_days_and_chunks_are_cut_where_they_should(small_runs: None) -> None:
+def test_days_and_chunks_are_cut_where_they_should(small_batches: None) -> None:
     posts = many_posts(5, 300)
-    with collecting.collected([page_of({"data": posts})], Rules()) as batch:
-        chunks = {day: list(batch.rows.chunks(day)) for day in batch.rows.rows_of_days()}
+    with collecting.collected([page_of({"data": posts})], Rules()) as harvest:
+        chunks = {day: list(harvest.rows.chunks(day)) for day in harvest.rows.rows_of_days()}
         everything = [row for day in sorted(chunks) for chunk in chunks[day] for row in chunk.column("id").to_pylist()]
         assert everything == [post_id for post_id, _ in expected(posts, Rules())[0]]
         for day, tables in chunks.items():
-            assert sum(table.num_rows for table in tables) == batch.rows.rows_of_days()[day]
+            assert sum(table.num_rows for table in tables) == harvest.rows.rows_of_days()[day]
             assert all(table.num_rows == 30 for table in tables[:-1])
             assert {moment.date() for table in tables for moment in table.column("created_at").to_pylist()} == {day}
 

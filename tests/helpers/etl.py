@@ -60,9 +60,9 @@ def collect(pages: Iterable[Page], rules: Rules | None = None, day: date | None 
     """Transform, check and order these pages; with every kind of post unless `rules` says else."""
     from tweetlake.transform.collect import collected
 
-    with collected(pages, rules or Rules(include_replies=True, include_retweets=True), day) as batch:
-        rows = [row for chunk in batch.rows.chunks(None) for row in chunk.to_pylist()]
-        assert len(rows) == batch.rows.rows
-        _, lines = batch.rejects.of(None)
+    with collected(pages, rules or Rules(include_replies=True, include_retweets=True), day) as harvest:
+        rows = [row for chunk in harvest.rows.chunks(None) for row in chunk.to_pylist()]
+        assert len(rows) == harvest.rows.rows
+        _, lines = harvest.rejects.of(None)
         rejects = [json.loads(line) for line in lines]
-        return Collected(rows, rejects, batch.posts_in, batch.left_out)
+        return Collected(rows, rejects, harvest.posts_in, harvest.left_out)

@@ -1,4 +1,4 @@
-"""From pages to rows that may land: transformed, checked and stored run by run, so that memory doesn't grow."""
+"""From pages to rows that may land: transformed, checked and stored batch by batch, so that memory doesn't grow."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ from .store import RowStore
 
 log = logging.getLogger(__name__)
 
-Run = dict[int, Row]  # by id
-RUN_ROWS = 5_000  # transformed, checked and stored at once: some 50 MB while it lasts
+Batch = dict[int, Row]  # by id
+BATCH_ROWS = 5_000  # transformed, checked and stored at once: some 50 MB while it lasts
 
 
 @dataclass
-class Batch:
+class Harvest:
     """All rows of one landing, and where every post that isn't a row went: the counts add up to `posts_in`."""
 
     rows: RowStore
@@ -48,7 +48,7 @@ class Batch:
 
 
 @contextlib.contextmanager
-def collected(pages: Iterable[Page], rules: Rules, day: date | None = None) -> Iterator[Batch]:
+def collected(pages: Iterable[Page], rules: Rules, day: date | None = None) -> Iterator[Harvest]:
     """Read all pages into rows, ordered by time and id, so that the order of pages doesn't matter.
 
     `day`: the UTC day all posts must be of, None for any. The rows are on the disk for as long as the context lasts.
@@ -56,26 +56,26 @@ def collected(pages: Iterable[Page], rules: Rules, day: date | None = None) -> I
     """
     pa.set_memory_pool(pa.system_memory_pool())  # the one that gives memory back: a tenth less at the peak
     with temporary_files(), tempfile.TemporaryFile() as rows, tempfile.TemporaryFile() as rejects:
-        batch = Batch(RowStore(rows, arrow_schema()), Rejects(rejects))
+        harvest = Harvest(RowStore(rows, arrow_schema()), Rejects(rejects))
         check = schema.row_schema(day)
-        run: Run = {}
+        batch: Batch = {}
         with no_search_for_cycles():
             for page in pages:
-                take(page, rules, batch, run)
-                if len(run) >= RUN_ROWS:
-                    store(run, check, rules, batch)
-                    run.clear()
+                take(page, rules, harvest, batch)
+                if len(batch) >= BATCH_ROWS:
+                    bring_in(batch, check, rules, harvest)
+                    batch.clear()
                     gc.collect()
-            store(run, check, rules, batch)
-        batch.left_out += batch.rows.settle(rules)
-        yield batch
+            bring_in(batch, check, rules, harvest)
+        harvest.left_out += harvest.rows.decide(rules)
+        yield harvest
 
 
 @contextlib.contextmanager
 def no_search_for_cycles() -> Iterator[None]:
     """Python looks for cycles of objects whenever some thousands were made. Parsed pages have none, and looking through
     them again and again was a fifth of the time."""
-    gc.freeze()  # what is there now stays: the look after each run passes it over
+    gc.freeze()  # what is there now stays: the look after each batch passes it over
     gc.disable()
     try:
         yield
@@ -84,54 +84,54 @@ def no_search_for_cycles() -> Iterator[None]:
         gc.unfreeze()
 
 
-def take(page: Page, rules: Rules, batch: Batch, run: Run) -> None:
-    """Transform a page. Its rows go to the run, all else is counted or rejected."""
+def take(page: Page, rules: Rules, harvest: Harvest, batch: Batch) -> None:
+    """Transform a page. Its rows go to the batch, all else is counted or rejected."""
     collected_at = collected_at_of(page)
     for index, post in enumerate(page.posts):
-        batch.posts_in += 1
+        harvest.posts_in += 1
         try:
             row = row_of(post, page, collected_at)
         except RowError as error:
             whole = page.whole_post(index)
-            reject(day_of_post(whole), str(error), whole, rules, batch)
+            reject(day_of_post(whole), str(error), whole, rules, harvest)
             continue
         if reason := reason_to_leave_out(row, rules):
-            batch.left_out[reason] += 1
+            harvest.left_out[reason] += 1
             continue
         post_id, history = int(row[0]), row[EDIT_HISTORY_IDS]
-        batch.left_out["duplicates"] += post_id in run
-        run[post_id] = row  # the later copy: its metrics are newer
+        harvest.left_out["duplicates"] += post_id in batch
+        batch[post_id] = row  # the later copy: its metrics are newer
         if history:  # not every copy has one
-            batch.rows.note_version(post_id, int(history[0]))
+            harvest.rows.note_version(post_id, int(history[0]))
 
 
-def store(run: Run, check: Any, rules: Rules, batch: Batch) -> None:
-    """Check the rows of a run and store those that pass."""
-    rows = list(run.values())
+def bring_in(batch: Batch, check: Any, rules: Rules, harvest: Harvest) -> None:
+    """Check the rows of a batch and store those that pass."""
+    rows = list(batch.values())
     table, failures = schema.validate(rows, check)
     for index, reason in failures.items():
         row = dict(zip(COLUMN_NAMES, rows[index], strict=True))
-        reject(row["created_at"].date(), reason, row, rules, batch)
-    batch.rows.add(table)
+        reject(row["created_at"].date(), reason, row, rules, harvest)
+    harvest.rows.add(table)
 
 
-def reject(day: date | None, reason: str, post: JsonObject, rules: Rules, batch: Batch) -> None:
+def reject(day: date | None, reason: str, post: JsonObject, rules: Rules, harvest: Harvest) -> None:
     """Keep a post that can't be a row, unless it is of a day that isn't asked for."""
     if day and rules.days and day not in rules.days:
-        batch.left_out["other_days"] += 1
+        harvest.left_out["other_days"] += 1
     else:
-        batch.rejects.add(day, reason, post)
+        harvest.rejects.add(day, reason, post)
 
 
-def refuse_too_many(batch: Batch, max_reject_percent: float) -> None:
+def refuse_too_many(harvest: Harvest, max_reject_percent: float) -> None:
     """Raise BadDataError when more than `max_reject_percent` of the posts are rejected: then something is wrong with
     the source, and a partition of the rest would be a lie. A few are only reported."""
-    rejects = len(batch.rejects)
+    rejects = len(harvest.rejects)
     if not rejects:
         return
-    posts = batch.rows.rows + rejects
+    posts = harvest.rows.rows + rejects
     percent = 100 * rejects / posts
-    reasons, _ = batch.rejects.of(None)
+    reasons, _ = harvest.rejects.of(None)
     ((reason, _),) = reasons.most_common(1)
     text = f"{rejects} of {posts} posts ({percent:.1f} %) don't pass validation, mostly: {reason}"
     if percent > max_reject_percent:

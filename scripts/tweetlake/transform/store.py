@@ -1,9 +1,9 @@
 """Rows on the disk, in memory only their ids and times: millions of rows in the memory of some thousands.
 
-Rows come in runs, in the order of reading, and each run is sorted and written to one temporary file in small batches.
-When all are there, `settle` decides which of them stay; then days are read back in order, a chunk at a time. For a
-chunk only the batches that hold its rows are read: a few when pages came in order of time, as X gives them, and some
-from each run when they didn't.
+Rows come in batches, in the order of reading, and each batch is sorted and written to one temporary file in small
+blocks. When all are there, `decide` says which of them stay; then days are read back in order, a chunk at a time. For a
+chunk only the blocks that hold its rows are read: a few when pages came in order of time, as X gives them, and some
+from each batch when they didn't.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ import pyarrow as pa
 
 from .rows import Rules
 
-BATCH_ROWS = 250  # what is read at least to get a row back
+BLOCK_ROWS = 250  # what is read at least to get a row back
 CHUNK_ROWS = 5_000  # what is handed out at once: about 5 MB
-BATCHES_AT_HAND = CHUNK_ROWS // BATCH_ROWS
+BLOCKS_AT_HAND = CHUNK_ROWS // BLOCK_ROWS
 DAY_MS = 86_400_000
 EPOCH = date(1970, 1, 1)
 
@@ -31,23 +31,23 @@ UInt64s = npt.NDArray[np.uint64]
 
 
 class RowStore:
-    """Rows of one landing in a temporary file. Rows are numbered as they are stored, across all runs."""
+    """Rows of one landing in a temporary file. Rows are numbered as they are stored, across all batches."""
 
     def __init__(self, file: IO[bytes], schema: pa.Schema) -> None:
         self._file = file
         self._schema = schema
-        self._starts: list[int] = []  # of each run: the number of its first row
-        self._ids: list[UInt64s] = []  # of each run, in its order: by time and id
+        self._starts: list[int] = []  # of each batch: the number of its first row
+        self._ids: list[UInt64s] = []  # of each batch, in its order: by time and id
         self._times: list[Int64s] = []  # milliseconds since 1970 (UTC)
-        self._places: list[tuple[int, int]] = []  # of each batch in the file: offset, bytes
-        self._first_rows: list[int] = []  # number of each batch's first row
+        self._places: list[tuple[int, int]] = []  # of each block in the file: offset, bytes
+        self._first_rows: list[int] = []  # number of each block's first row
         self._first_of: dict[int, int] = {}  # id of an edited post -> the id of its first version
         self._rows = 0
         self._gone: npt.NDArray[np.bool_] = np.zeros(0, np.bool_)  # by number: not part of the result
-        self._batch = functools.lru_cache(maxsize=BATCHES_AT_HAND)(self._read_batch)
+        self._block = functools.lru_cache(maxsize=BLOCKS_AT_HAND)(self._read_block)
 
     def add(self, table: pa.Table) -> None:
-        """Store a run, in which no id is twice."""
+        """Store a batch, in which no id is twice."""
         if not table.num_rows:
             return
         ids = table.column("id").cast(pa.uint64()).to_numpy()
@@ -56,12 +56,12 @@ class RowStore:
         self._starts.append(self._rows)
         self._ids.append(ids[order])
         self._times.append(times[order])
-        for batch in table.take(order).combine_chunks().to_batches(max_chunksize=BATCH_ROWS):
-            content = batch.serialize()
+        for block in table.take(order).combine_chunks().to_batches(max_chunksize=BLOCK_ROWS):
+            content = block.serialize()
             self._places.append((self._file.tell(), content.size))
             self._first_rows.append(self._rows)
             self._file.write(content)
-            self._rows += batch.num_rows
+            self._rows += block.num_rows
 
     def note_version(self, post_id: int, first_id: int) -> None:
         """A copy of this post says that it's a version of another, or (both the same) that it isn't."""
@@ -70,7 +70,7 @@ class RowStore:
         else:
             self._first_of.pop(post_id, None)
 
-    def settle(self, rules: Rules) -> Counter[str]:
+    def decide(self, rules: Rules) -> Counter[str]:
         """Decide which rows stay, and return how many don't, by reason."""
         self._file.flush()
         self._gone = np.zeros(self._rows, np.bool_)
@@ -151,11 +151,11 @@ class RowStore:
         """Numbers and ids of the rows with these ids (sorted), in the order of reading."""
         numbers, ids = [np.zeros(0, np.int64)], [np.zeros(0, np.uint64)]
         if len(wanted):
-            for start, run in zip(self._starts, self._ids, strict=True):
-                nearest = np.minimum(np.searchsorted(wanted, run), len(wanted) - 1)
-                hits = np.flatnonzero(wanted[nearest] == run)
+            for start, of_batch in zip(self._starts, self._ids, strict=True):
+                nearest = np.minimum(np.searchsorted(wanted, of_batch), len(wanted) - 1)
+                hits = np.flatnonzero(wanted[nearest] == of_batch)
                 numbers.append(start + hits)
-                ids.append(run[hits])
+                ids.append(of_batch[hits])
         return np.concatenate(numbers), np.concatenate(ids)
 
     # ---- reading them back
@@ -177,18 +177,18 @@ class RowStore:
 
     def _gather(self, numbers: Int64s) -> pa.Table:
         """These rows, in this order."""
-        batch_of_row = np.searchsorted(self._first_rows, numbers, side="right") - 1
-        by_batch = np.argsort(batch_of_row, kind="stable")
-        batches, starts = np.unique(batch_of_row[by_batch], return_index=True)
+        block_of_row = np.searchsorted(self._first_rows, numbers, side="right") - 1
+        by_block = np.argsort(block_of_row, kind="stable")
+        blocks, starts = np.unique(block_of_row[by_block], return_index=True)
         pieces = []
-        for batch, rows in zip(batches.tolist(), np.split(numbers[by_batch], starts[1:]), strict=True):
-            pieces.append(self._batch(batch).take(pa.array(rows - self._first_rows[batch])))
+        for block, rows in zip(blocks.tolist(), np.split(numbers[by_block], starts[1:]), strict=True):
+            pieces.append(self._block(block).take(pa.array(rows - self._first_rows[block])))
         table = pa.Table.from_batches(pieces, self._schema)
-        if np.all(by_batch[:-1] < by_batch[1:]):
+        if np.all(by_block[:-1] < by_block[1:]):
             return table.combine_chunks()
-        return table.combine_chunks().take(pa.array(np.argsort(by_batch)))
+        return table.combine_chunks().take(pa.array(np.argsort(by_block)))
 
-    def _read_batch(self, batch: int) -> pa.RecordBatch:
-        offset, size = self._places[batch]
+    def _read_block(self, block: int) -> pa.RecordBatch:
+        offset, size = self._places[block]
         self._file.seek(offset)
         return pa.ipc.read_record_batch(pa.py_buffer(self._file.read(size)), self._schema)
