@@ -72,6 +72,9 @@ test-browser: setup ## What people do in the UI, in Chromium, with the demo's (a
 test-launch: setup-hosts ## launch.yml and site.yml as one command: moto for AWS, a test host for EC2's
 	$(BIN)/python -m pytest -x molecule/aws/checks/test_one_command.py
 
+test-s3: setup-hosts ## Small and large days on more than one S3 server: moto, and Ceph's radosgw in a container
+	$(BIN)/python -m pytest tests/s3_servers
+
 test-faults: setup ## Every fault x phase x kill against the script; writes docs/reliability.md
 	$(BIN)/python -m tests.faults
 
@@ -106,7 +109,7 @@ export: $(UV) ## Write the hosts' requirements from uv.lock
 	$(UV) export -q --only-group certbot --no-header -o roles/https/files/requirements.txt
 	echo "uv==$(UV_VERSION)" | $(UV) pip compile -q --generate-hashes --no-header --universal --python-version 3.11 - > roles/python/files/uv.txt
 
-.PHONY: help demo demo-stop test setup setup-hosts lint test-fast test-slow test-roles test-role test-security test-browser test-launch test-faults fuzz bench bench-memory bench-growth bench-provision lock export
+.PHONY: help demo demo-stop test setup setup-hosts lint test-fast test-slow test-roles test-role test-security test-browser test-launch test-s3 test-faults fuzz bench bench-memory bench-growth bench-provision lock export
 
 # ---- how the two environments come to be
 

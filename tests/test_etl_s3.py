@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-import hashlib
-import io
 import json
 import os
 import re
@@ -21,19 +17,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 from tweetlake.errors import UsageError
 from tweetlake.settings import Encryption, read_settings
 
 from stand_ins.s3_gate import Gate, S3Fault
 from stand_ins.s3_server import S3
-from tests.helpers.etl import SCRIPT, Run, run_etl
+from tests.helpers.days import CSV, DAY, IN_PARTS, MANIFEST, check_promise, pages, rebuild
+from tests.helpers.etl import SCRIPT, run_etl
 
 PROJECT = Path(__file__).resolve().parent.parent
 CHECK_BUCKET = PROJECT / "roles" / "twitter_etl" / "files" / "check_bucket.py"
-DAY = "2026-08-20"
-FIRST_ID = 2_000_000_000_000_000_000
+CSV_PATH = "/refined_tweets.csv"  # its end on the wire, where the = of the day is escaped
 
 
 @pytest.fixture
@@ -51,27 +46,6 @@ def env(s3: S3, gate: Gate, tmp_path: Path) -> dict[str, str]:
         "TWITTER_ETL_TIMEOUT_SECONDS": "5",
         "TWITTER_ETL_DEADLINE_SECONDS": "30",
     }
-
-
-def pages(folder: Path, posts: int = 3) -> Path:
-    """Raw pages of one day, as one gzip file of JSON Lines."""
-    file = folder / "pages.jsonl.gz"
-    moment = datetime.fromisoformat(DAY).replace(hour=12, tzinfo=UTC)
-    with gzip.open(file, "wb") as out:
-        for number in range(posts):
-            post = {
-                "id": str(FIRST_ID + number),
-                "text": os.urandom(70).hex(),
-                "author_id": "11348282",
-            }
-            out.write(
-                orjson.dumps({"data": [post | {"created_at": moment.strftime("%Y-%m-%dT%H:%M:%S.000Z")}]}) + b"\n"
-            )
-    return file
-
-
-def rebuild(env: dict[str, str], s3: S3, file: Path, *options: str) -> Run:
-    return run_etl("--from-raw", str(file), "--date", DAY, "--to", f"s3://{s3.bucket}", *options, env=env)
 
 
 def check_bucket(env: dict[str, str], s3: S3, tmp_path: Path) -> subprocess.CompletedProcess[str]:
@@ -104,26 +78,10 @@ def test_a_wrong_timeout_is_named_by_the_check_of_the_role(s3: S3, env: dict[str
 
 # ---- what was written is what is there ------------------------------------------------------------------------------
 
-CSV = f"twitter/dt={DAY}/refined_tweets.csv"
-CSV_PATH = "/refined_tweets.csv"  # its end on the wire, where the = is escaped
-MANIFEST = f"twitter/dt={DAY}/_manifest.json"
-IN_PARTS = 50_000  # posts of which the CSV is above 8 MiB, so that it is uploaded in parts
-
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return pages(tmp_path_factory.mktemp("large"), IN_PARTS)
-
-
-def ids_in(s3: S3) -> set[str]:
-    return {row["id"] for row in csv.DictReader(io.StringIO(s3.read(CSV).decode(), newline=""))}
-
-
-def check_promise(s3: S3, posts: int) -> None:
-    """All that went in is there, and every file is what the manifest says."""
-    assert ids_in(s3) == {str(FIRST_ID + number) for number in range(posts)}
-    for entry in json.loads(s3.read(MANIFEST))["files"].values():
-        assert hashlib.sha256(s3.read(entry["key"])).hexdigest() == entry["sha256"]
 
 
 def spoil(s3: S3, key: str) -> Callable[[], Any]:
