@@ -18,7 +18,7 @@ export PYTHONDONTWRITEBYTECODE :=
 export ANSIBLE_FORCE_COLOR ?= $(if $(CI),0,1)
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ## ---- the two commands of the README
 

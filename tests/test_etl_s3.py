@@ -26,6 +26,8 @@ from stand_ins.s3_server import S3
 from tests.helpers.days import CSV, DAY, IN_PARTS, MANIFEST, check_promise, pages, rebuild
 from tests.helpers.etl import SCRIPT, run_etl
 
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).resolve().parent.parent
 CHECK_BUCKET = PROJECT / "roles" / "twitter_etl" / "files" / "check_bucket.py"
 CSV_PATH = "/refined_tweets.csv"  # its end on the wire, where the = of the day is escaped
