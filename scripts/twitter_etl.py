@@ -104,7 +104,8 @@ def run(settings: Settings, spend: Spend, summary: Summary) -> None:
     if settings.plan:
         say_plan(settings, summary)
         return
-    s3 = S3(settings.timeout_seconds)
+    deadline = time.monotonic() + settings.deadline_seconds
+    s3 = S3(settings.timeout_seconds, deadline, settings.encryption)
     destination = open_destination(settings.to, s3)
     destination.check()  # before a post is paid for
     if settings.from_raw:
@@ -112,7 +113,7 @@ def run(settings: Settings, spend: Spend, summary: Summary) -> None:
         pages = read_pages(settings.from_raw, counts, s3, settings.source.account)
         land(settings, destination, Recording(pages, counts), summary)
     else:
-        run_from_x(settings, destination, spend, summary)
+        run_from_x(settings, destination, deadline, spend, summary)
 
 
 def say_plan(settings: Settings, summary: Summary) -> None:
@@ -124,7 +125,7 @@ def say_plan(settings: Settings, summary: Summary) -> None:
     print(text_of(plan), file=sys.stderr)
 
 
-def run_from_x(settings: Settings, destination: Destination, spend: Spend, summary: Summary) -> None:
+def run_from_x(settings: Settings, destination: Destination, deadline: float, spend: Spend, summary: Summary) -> None:
     """Each day by itself, extracted and landed, so that a failure later on takes nothing back."""
     from tweetlake.extract.accounts import Accounts
     from tweetlake.extract.budget import Budget, Ledger
@@ -139,7 +140,7 @@ def run_from_x(settings: Settings, destination: Destination, spend: Spend, summa
     windows = windows_of(settings, utc_now(), landed)
     if not windows:
         return
-    client = XClient(settings, spend, deadline=time.monotonic() + settings.deadline_seconds)
+    client = XClient(settings, spend, deadline=deadline)
     spend.post_usd = windows[0].post_usd
     ledger = Ledger(settings.state_dir)
     budget = Budget(ledger, client, settings.max_cost_usd, settings.monthly_budget_usd)
