@@ -19,7 +19,7 @@ export PYTHONDONTWRITEBYTECODE :=
 export ANSIBLE_FORCE_COLOR ?= $(if $(CI),0,1)
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ## ---- the three commands of the README
 
@@ -76,6 +76,9 @@ test-browser: setup ## Use the UI of `make demo` in Chromium as people do; updat
 test-launch: setup-hosts ## launch.yml and site.yml as one command: moto for AWS, a test host for EC2's
 	$(BIN)/python -m pytest -x molecule/aws/checks/test_one_command.py
 
+test-s3: setup-hosts ## Small and large days on more than one S3 server: moto, and Ceph's radosgw in a container
+	$(BIN)/python -m pytest tests/s3_servers
+
 test-faults: setup ## Every fault at every step of a run, and kills; writes docs/reliability.md
 	$(BIN)/python -m tests.faults
 
@@ -110,7 +113,7 @@ export: $(UV) ## Write the hosts' requirements from uv.lock
 	$(UV) export -q --only-group certbot --no-header -o roles/https/files/requirements.txt
 	echo "uv==$(UV_VERSION)" | $(UV) pip compile -q --generate-hashes --no-header --universal --python-version 3.11 - > roles/python/files/uv.txt
 
-.PHONY: help try demo demo-stop test setup setup-hosts lint test-fast test-slow test-roles test-role test-security test-browser test-launch test-faults fuzz bench bench-memory bench-growth bench-provision lock export
+.PHONY: help try demo demo-stop test setup setup-hosts lint test-fast test-slow test-roles test-role test-security test-browser test-launch test-s3 test-faults fuzz bench bench-memory bench-growth bench-provision lock export
 
 # ---- how the environments come to be
 

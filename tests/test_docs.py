@@ -59,8 +59,8 @@ def test_every_relative_link_leads_somewhere(document: Path) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(PROJECT)))
 def test_every_make_target_exists(document: Path) -> None:
-    targets = set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE))
-    named = {name for code in code_of(document.read_text()) for name in re.findall(r"\bmake ([a-z-]+)", code)}
+    targets = set(re.findall(r"^([a-z0-9-]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE))
+    named = {name for code in code_of(document.read_text()) for name in re.findall(r"\bmake ([a-z0-9-]+)", code)}
     assert named <= targets
 
 
@@ -118,7 +118,7 @@ def test_every_option_in_the_examples_exists() -> None:
     lines = [code for code in code_of(README.read_text()) if code.startswith("python scripts/twitter_etl.py")]
     assert len(lines) >= 4
     for line in lines:
-        for option in re.findall(r"--[a-z-]+", line):
+        for option in re.findall(r"--[a-z0-9-]+", line):
             assert f"{option} " in usage or f"{option}\n" in usage or f"{option}," in usage, line
 
 
