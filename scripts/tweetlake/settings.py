@@ -9,13 +9,13 @@ from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from .command_line import build_parser
 from .errors import CredentialsError, UsageError
 
 DEFAULT_BASE_URL = "https://api.x.com"
-DEFAULT_TIMEOUT_SECONDS = 30
 ACCOUNT_PATTERN = re.compile(r"[A-Za-z0-9_]{1,15}")
 SOURCE_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
@@ -55,7 +55,8 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Source:
-    """Whose posts: those of one account or one search, and which kinds of them. --from-raw has neither of the two."""
+    """Whose posts: those of one account or one search, and which kinds of them. --from-raw has neither of the two; an
+    account only where an archive doesn't say whose it is."""
 
     account: str | None = None
     query: str | None = None
@@ -68,6 +69,22 @@ class Source:
     def label(self) -> str:
         """A short name for messages and file names."""
         return self.name or self.account or ("query" if self.query else "raw")
+
+
+@dataclass(frozen=True)
+class Encryption:
+    """How S3 is told to encrypt what is written. Nothing said: as the bucket does by itself."""
+
+    method: str | None = None  # AES256 or aws:kms
+    key: str | None = None  # of aws:kms: id, ARN or alias; None is the account's own key for S3
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """For boto3. With a bucket key S3 asks KMS, which bills each request, once for many objects."""
+        if not self.method:
+            return {}
+        kms = {"BucketKeyEnabled": True} | ({"SSEKMSKeyId": self.key} if self.key else {})
+        return {"ServerSideEncryption": self.method} | (kms if self.method == "aws:kms" else {})
 
 
 @dataclass(frozen=True)
@@ -88,6 +105,9 @@ class Settings:
     deadline_seconds: float
     timeout_seconds: float
     retry_seconds: float  # the first pause after a server error; it doubles
+    encryption: Encryption = Encryption()
+    again: bool = False  # read what is landed already
+    replace: bool = False  # also what is richer, or another source's
     plan: bool = False  # only say what it would cost
     max_cost_usd: float | None = None  # of this run
     monthly_budget_usd: float | None = None  # of all runs of a calendar month, UTC
@@ -107,7 +127,7 @@ def read_settings(
     Raises UsageError or CredentialsError with the fix.
     """
     args = build_parser().parse_args(argv)
-    for option in ("account", "query", "from_raw", "to", "name", "env_file"):
+    for option in ("account", "query", "from_raw", "to", "sse", "name", "env_file"):
         check_text("--" + option.replace("_", "-"), getattr(args, option))
     today = (now or datetime.now(UTC)).astimezone(UTC).date()
     if args.env_file:
@@ -115,6 +135,7 @@ def read_settings(
             environ.setdefault(name, value)
     if ca_bundle := environ.get("SSL_CERT_FILE"):
         environ.setdefault("REQUESTS_CA_BUNDLE", ca_bundle)  # requests and botocore read only this one
+    check_sources(args)
     account = check_account(args.account) if args.account is not None else None
     for option in ("latest", "limit"):
         if getattr(args, option) is not None and getattr(args, option) < 1:
@@ -125,10 +146,13 @@ def read_settings(
         check_name(args.name)
     if args.archive and args.from_raw:
         raise UsageError("--archive asks the API, --from-raw doesn't.", hint="Give one of them.")
+    if args.again and args.from_raw:
+        raise UsageError("--again asks X anew, --from-raw never asks it.", hint="Leave --again out.")
     if args.plan and args.from_raw:
         raise UsageError("--plan: --from-raw asks nobody and costs nothing.", hint="Leave --plan out.")
     if args.to is None and not args.plan:
         raise UsageError("The following arguments are required: --to.", hint="See twitter_etl.py --help.")
+    timeout_seconds, deadline_seconds = read_time_limits(environ)
     days = check_days(args, today)
     check_destination("." if args.to is None else args.to)
     for option in ("from_raw", "to"):
@@ -153,9 +177,12 @@ def read_settings(
         credentials=Credentials() if args.from_raw else read_credentials(environ, args),
         base_url=check_base_url(environ.get("X_API_BASE_URL") or DEFAULT_BASE_URL),
         state_dir=state_dir(environ),
-        deadline_seconds=seconds_of(environ, "TWITTER_ETL_DEADLINE_SECONDS", 1800),
-        timeout_seconds=seconds_of(environ, "TWITTER_ETL_TIMEOUT_SECONDS", DEFAULT_TIMEOUT_SECONDS),
+        deadline_seconds=deadline_seconds,
+        timeout_seconds=timeout_seconds,
         retry_seconds=seconds_of(environ, "TWITTER_ETL_RETRY_SECONDS", 1),
+        encryption=read_encryption(environ, args.sse),
+        again=args.again,
+        replace=args.replace,
         plan=args.plan,
         max_cost_usd=usd_of("--max-cost", args.max_cost),
         monthly_budget_usd=usd_of("--monthly-budget", args.monthly_budget)
@@ -165,6 +192,14 @@ def read_settings(
         ),
         app_owner=check_account(owner, "X_APP_OWNER") if (owner := environ.get("X_APP_OWNER", "").strip()) else None,
     )
+
+
+def check_sources(args: argparse.Namespace) -> None:
+    """One of the three; only --from-raw may have an account beside it. Raises UsageError."""
+    if args.account is None and args.query is None and args.from_raw is None:
+        raise UsageError("One of --account, --query and --from-raw is required.", hint="See twitter_etl.py --help.")
+    if args.query is not None and (args.account is not None or args.from_raw is not None):
+        raise UsageError("--query is not allowed with --account or --from-raw.", hint="Give one of them.")
 
 
 def read_env_file(path: Path) -> dict[str, str]:
@@ -230,6 +265,24 @@ def check_credential(name: str, value: str) -> None:
         f"{name} has {what}, which no X credential has.",
         hint="Copy it again from https://console.x.com, 'Keys and tokens'.",
     )
+
+
+def read_encryption(environ: Mapping[str, str], option: str | None = None) -> Encryption:
+    """METHOD[:KEY] of --sse or else of TWITTER_ETL_SSE; the key may stand apart in TWITTER_ETL_SSE_KMS_KEY_ID."""
+    setting = "TWITTER_ETL_SSE" if option is None else "--sse"
+    text = (environ.get(setting, "") if option is None else option).strip()
+    match = re.fullmatch(r"(AES256|aws:kms)?(?::(.+))?", text)
+    method, own_key = match.groups() if match else (None, None)
+    key = own_key or environ.get("TWITTER_ETL_SSE_KMS_KEY_ID", "").strip() or None
+    if not match or own_key == "dsse" or (own_key and method != "aws:kms"):
+        raise UsageError(f"{setting} {text!r} isn't known.", hint="Write AES256, aws:kms or aws:kms:KEY.")
+    if key and method != "aws:kms":
+        raise UsageError(
+            "TWITTER_ETL_SSE_KMS_KEY_ID is of no use without aws:kms.", hint="Set TWITTER_ETL_SSE=aws:kms, or leave it."
+        )
+    if key and not re.fullmatch(r"[A-Za-z0-9:/_-]{1,2048}", key):
+        raise UsageError(f"{key!r} isn't a KMS key.", hint="Give its id, its ARN or the ARN of an alias.")
+    return Encryption(method, key)
 
 
 def secrets_in(environ: Mapping[str, str]) -> list[str]:
@@ -375,6 +428,14 @@ def seconds_of(environ: Mapping[str, str], name: str, default: float) -> float:
     if not 0 < value < 1e7:
         raise UsageError(f"{name}={text!r} isn't a number of seconds above 0.")
     return value
+
+
+def read_time_limits(environ: Mapping[str, str]) -> tuple[float, float]:
+    """How long one request may take, and how long a run may wait in all; in seconds."""
+    return (
+        seconds_of(environ, "TWITTER_ETL_TIMEOUT_SECONDS", 30),
+        seconds_of(environ, "TWITTER_ETL_DEADLINE_SECONDS", 1800),
+    )
 
 
 def usd_of(setting: str, text: str | None) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -14,7 +15,6 @@ from .endpoints import (
     ARCHIVE_BEGIN,
     RECENT,
     RECENT_SEARCH,
-    SETTLED,
     TIMELINE,
     TIMELINE_BEGIN,
     TIMELINE_DEPTH,
@@ -25,25 +25,8 @@ from .endpoints import (
     excluded_of,
     query_of,
 )
+from .fields import FIELDS, FREE_EXPANSIONS
 from .prices import PRICE_USD
-
-# `tweet.*` names: still honoured in 2026, and the only ones tweepy knows. Reading accepts both vocabularies.
-TWEET_FIELDS = [
-    "id",
-    "text",
-    "author_id",
-    "conversation_id",
-    "created_at",
-    "edit_history_tweet_ids",
-    "entities",
-    "in_reply_to_user_id",
-    "lang",
-    "note_tweet",
-    "possibly_sensitive",
-    "public_metrics",
-    "referenced_tweets",
-    "withheld",
-]
 
 
 @dataclass(frozen=True)
@@ -136,10 +119,7 @@ class Window:
     @property
     def parameters(self) -> dict[str, Any]:
         """What every request of the window asks for, in tweepy's words."""
-        parameters: dict[str, Any] = {"tweet_fields": TWEET_FIELDS}
-        if self.expansions:
-            parameters["expansions"] = self.expansions
-        return parameters
+        return FIELDS | {"expansions": [*FREE_EXPANSIONS, *self.expansions]}
 
     @property
     def identity(self) -> JsonObject:
@@ -156,17 +136,17 @@ class Window:
         }
 
 
-def windows_of(settings: Settings, now: datetime) -> list[Window]:
-    """A window for each day of the run, oldest first, or one for the latest posts. Raises UsageError for what X can't
-    give: before anything is paid, and for the last day as well as for the first."""
+def windows_of(settings: Settings, now: datetime, landed: Collection[date] = ()) -> list[Window]:
+    """A window for each day of the run but those that are landed, oldest first, or one for the latest posts. Raises
+    UsageError for what X can't give: before anything is paid, and for the last day as well as for the first."""
     days: list[date | None] = list(settings.days) or [None]
-    return [Window.of(settings, day, now) for day in days]
+    return [Window.of(settings, day, now) for day in days if day not in landed]
 
 
 def bounds_at_x(endpoint: Endpoint, day: date, now: datetime) -> tuple[datetime, datetime]:
     """The part [start, end) of a UTC day that X can give now. Raises UsageError when it's none."""
     start, end = bounds_of(day)
-    end = min(end, now.replace(microsecond=0) - SETTLED)
+    end = min(end, now.replace(microsecond=0) - endpoint.settled)
     if end <= start:
         raise UsageError(f"{day} has only just begun (UTC).", hint="Run it again in a minute.")
     if endpoint is RECENT and start < now - RECENT_SEARCH:
@@ -177,6 +157,11 @@ def bounds_at_x(endpoint: Endpoint, day: date, now: datetime) -> tuple[datetime,
     if endpoint is TIMELINE and start < TIMELINE_BEGIN:
         raise UsageError(f"Timelines begin on {TIMELINE_BEGIN:%Y-%m-%d}.", hint="Use --archive for earlier days.")
     return start, end
+
+
+def is_over(source: Source, day: date, now: datetime) -> bool:
+    """Does X give all of this UTC day now?"""
+    return now - endpoint_of(source).settled >= bounds_of(day)[1]
 
 
 def is_owned(settings: Settings) -> bool:
