@@ -23,9 +23,11 @@ environment (or the same names in --env-file):
   X_APP_OWNER                       account that owns the X app: as that user, its own posts cost less
   X_API_BASE_URL                    default https://api.x.com
   AWS_*                             as boto3 knows them; an IAM role needs none
+  TWITTER_ETL_SSE                   as --sse
+  TWITTER_ETL_SSE_KMS_KEY_ID        key of aws:kms: its id or ARN; default is the account's own for S3
   TWITTER_ETL_STATE_DIR             user ids, unfinished runs, tokens, what was spent; default ~/.local/state/tweetlake
   TWITTER_ETL_MONTHLY_BUDGET_USD    as --monthly-budget
-  TWITTER_ETL_DEADLINE_SECONDS      how long a run may wait in all, default 1800
+  TWITTER_ETL_DEADLINE_SECONDS      how long a run may wait for X and S3 in all, default 1800
   TWITTER_ETL_TIMEOUT_SECONDS       how long one request may take, default 30
   TWITTER_ETL_RETRY_SECONDS         first pause after a server error (it doubles, 5 tries), default 1
 
@@ -67,7 +69,18 @@ def build_parser() -> Parser:
     when.add_argument("--latest", metavar="N", type=int, help="the newest N posts, landed under the day of the run")
     where = parser.add_argument_group("where to")
     where.add_argument("--to", metavar="s3://BUCKET[/PREFIX]|FOLDER", help="the lake")
+    where.add_argument(
+        "--sse",
+        metavar="METHOD",
+        help="how the bucket encrypts what is written: AES256, aws:kms or aws:kms:KEY; default: as it does by itself",
+    )
     where.add_argument("--name", metavar="SOURCE", help="puts source=SOURCE/ before dt=, for a lake of several sources")
+    where.add_argument("--again", action="store_true", help="read a day anew from X that is landed already")
+    where.add_argument(
+        "--replace",
+        action="store_true",
+        help="put it also over another source's day, or over a more complete one; its raw pages are kept beside",
+    )
     which = parser.add_argument_group("which posts")
     which.add_argument(
         "--limit",

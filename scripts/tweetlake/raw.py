@@ -18,6 +18,7 @@ from .errors import BadDataError
 JsonObject = dict[str, Any]
 OWN_KEY = "__tweetlake"  # what we add to a page when we keep it: collected_at, account, request
 POST_MARKS = ("text", "edit_history_tweet_ids", "edit_history_post_ids", "author_id")
+REPLACED = "_replaced"  # a folder of pages that others have replaced: kept, and not read with the rest
 
 
 @dataclass
@@ -27,6 +28,8 @@ class Page:
     posts: list[JsonObject]
     users: dict[str, str] = field(default_factory=dict)  # id -> username
     included: dict[str, JsonObject] = field(default_factory=dict)  # posts of `includes`, by id
+    media: dict[str, JsonObject] = field(default_factory=dict)  # of `includes`, by media_key
+    places: dict[str, str] = field(default_factory=dict)  # id -> full name
     errors: list[JsonObject] = field(default_factory=list)
     meta: JsonObject = field(default_factory=dict)
     own: JsonObject = field(default_factory=dict)  # what OWN_KEY holds
@@ -163,6 +166,13 @@ def page_of(document: Any) -> Page:
         for post in objects(includes.get("tweets")) + objects(includes.get("posts")):
             if isinstance(post.get("id"), str | int):
                 page.included[str(post["id"])] = post
+        for medium in objects(includes.get("media")):
+            if isinstance(key := medium.get("media_key"), str):
+                page.media[key] = medium
+        for place in objects(includes.get("places")):
+            place_id, full_name = place.get("id"), place.get("full_name")
+            if isinstance(place_id, str) and isinstance(full_name, str):
+                page.places[place_id] = full_name
     return page
 
 

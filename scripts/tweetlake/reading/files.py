@@ -21,9 +21,11 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from ..errors import UsageError
+from ..raw import REPLACED
 from ..s3 import S3
 from .documents import ASSIGNMENT, Chunks, DamagedError
 
+EMPTY = "empty"
 HEAD_BYTES = 1024
 BUFFER_BYTES = 1 << 20
 LAYERS = 3  # of packing: a page in a .gz in a .zip in a .zip
@@ -120,13 +122,22 @@ def _files_at(path: str, s3: S3 | None) -> Iterator[_File]:
     if root.is_dir():
         found = sorted(file for file in root.rglob("*") if file.is_file())
         for file in sorted(found, key=lambda file: file.name not in HELPERS):
-            yield _local(file)
+            yield _set_aside(str(file)) if was_replaced(str(file.relative_to(root))) else _local(file)
         return
     if root.suffix == ".js":  # one file of an archive: what explains it lies beside it
         for helper in HELPERS:
             if root.name != helper and (file := root.with_name(helper)).is_file():
                 yield _local(file)
     yield _File(str(root), lambda: root.open("rb", BUFFER_BYTES), was_named=True)
+
+
+def was_replaced(name: str) -> bool:
+    """Are these, by their path below the folder to be read, pages that others have replaced? They are kept apart."""
+    return REPLACED in name.split("/")[:-1]
+
+
+def _set_aside(name: str) -> _File:
+    return _File(name, partial(_not_loaded, "pages that others have replaced"))
 
 
 def _local(file: Path) -> _File:
@@ -136,7 +147,9 @@ def _local(file: Path) -> _File:
 def _files_in_s3(path: str, s3: S3) -> Iterator[_File]:
     bucket, _, prefix = path.removeprefix("s3://").partition("/")
     for key in sorted(s3.list_keys(bucket, prefix), key=lambda key: not is_helper(key)):
-        if not key.endswith("/"):  # a folder that a console has made
+        if was_replaced(key.removeprefix(prefix)):
+            yield _set_aside(f"s3://{bucket}/{key}")
+        elif not key.endswith("/"):  # a folder that a console has made
             reason = NOT_LOADED.get(Path(key).suffix.lower())
             opened = partial(_not_loaded, reason) if reason else partial(_loaded, s3, bucket, key)
             yield _File(f"s3://{bucket}/{key}", opened)
@@ -197,7 +210,7 @@ def _packed_suffix(name: str) -> str:
 def _no_pages(head: bytes, expected: bool) -> str:
     """Why there can be no pages in a file that begins like this; "" when there can."""
     if not head:
-        return "empty"
+        return EMPTY
     if head.startswith(b"<"):
         begin = head[:200].lower()
         return "HTML" if b"<html" in begin or b"<!doctype html" in begin else "XML or HTML"
