@@ -100,9 +100,9 @@ class Bucket:
     def fetch(self, key: str, file: Path) -> bool:
         import botocore.exceptions
 
-        with errors_of(self.uri(key)):
+        with self.s3.errors_of(self.uri(key)):
             try:
-                self.s3.client.download_file(**self._place(key), Filename=str(file))
+                self.s3.client.download_file(**self._place(key), Filename=str(file), Config=self.s3.transfer)
             except botocore.exceptions.ClientError as error:
                 if code_of(error) in MISSING | REFUSED:
                     return False
