@@ -171,7 +171,9 @@ def test_latest_replaces_the_date(project: Project) -> None:
 
 
 @pytest.mark.parametrize(("switch", "given"), [(True, True), (False, False), (None, False)])
-def test_a_landed_day_is_read_anew_only_where_that_is_switched_on(project: Project, switch: bool | None, given: bool) -> None:
+def test_a_landed_day_is_read_anew_only_where_that_is_switched_on(
+    project: Project, switch: bool | None, given: bool
+) -> None:
     assert ("--again" in project.run(again=switch)) is given
 
 
