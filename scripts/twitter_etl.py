@@ -35,7 +35,8 @@ from tweetlake.load.guard import Guard
 from tweetlake.load.landed import Coming, Kinds, Origin
 from tweetlake.load.manifest import RAW
 from tweetlake.logs import set_up
-from tweetlake.raw import Page, RawCounts, read_pages
+from tweetlake.raw import Page, RawCounts
+from tweetlake.reading.pages import read_pages
 from tweetlake.s3 import S3
 from tweetlake.settings import Settings, read_settings, secrets_in
 from tweetlake.summary import Summary
@@ -103,14 +104,16 @@ def run(settings: Settings, spend: Spend, summary: Summary) -> None:
     if settings.plan:
         say_plan(settings, summary)
         return
-    s3 = S3(settings.timeout_seconds)
+    deadline = time.monotonic() + settings.deadline_seconds
+    s3 = S3(settings.timeout_seconds, deadline, settings.encryption)
     destination = open_destination(settings.to, s3)
     destination.check()  # before a post is paid for
     if settings.from_raw:
         counts = RawCounts()
-        land(settings, destination, Recording(read_pages(settings.from_raw, counts, s3), counts), summary)
+        pages = read_pages(settings.from_raw, counts, s3, settings.source.account)
+        land(settings, destination, Recording(pages, counts), summary)
     else:
-        run_from_x(settings, destination, spend, summary)
+        run_from_x(settings, destination, deadline, spend, summary)
 
 
 def say_plan(settings: Settings, summary: Summary) -> None:
@@ -122,7 +125,7 @@ def say_plan(settings: Settings, summary: Summary) -> None:
     print(text_of(plan), file=sys.stderr)
 
 
-def run_from_x(settings: Settings, destination: Destination, spend: Spend, summary: Summary) -> None:
+def run_from_x(settings: Settings, destination: Destination, deadline: float, spend: Spend, summary: Summary) -> None:
     """Each day by itself, extracted and landed, so that a failure later on takes nothing back."""
     from tweetlake.extract.accounts import Accounts
     from tweetlake.extract.budget import Budget, Ledger
@@ -137,7 +140,7 @@ def run_from_x(settings: Settings, destination: Destination, spend: Spend, summa
     windows = windows_of(settings, utc_now(), landed)
     if not windows:
         return
-    client = XClient(settings, spend, deadline=time.monotonic() + settings.deadline_seconds)
+    client = XClient(settings, spend, deadline=deadline)
     spend.post_usd = windows[0].post_usd
     ledger = Ledger(settings.state_dir)
     budget = Budget(ledger, client, settings.max_cost_usd, settings.monthly_budget_usd)
@@ -169,7 +172,7 @@ def landed_days(settings: Settings, destination: Destination, accounts: Accounts
     coming = Coming(origin, kinds_of(settings), bool(settings.latest), settings.newest)
     landed = []
     for day in settings.days or (settings.run_day,):
-        if manifest := guard.landed_manifest(day, replace(coming, is_over=is_over(day, utc_now()))):
+        if manifest := guard.landed_manifest(day, replace(coming, is_over=is_over(source, day, utc_now()))):
             landed.append(day)
             with suppress(UsageError):  # X doesn't reach back so far: then no run of it is unfinished either
                 spool = Spool(settings.state_dir, settings.base_url, Window.of(settings, day, utc_now()))
@@ -190,13 +193,14 @@ def land(settings: Settings, destination: Destination, recording: Recording, sum
     from tweetlake.load.commit import commit  # with pandas, pyarrow and pandera: only now that the posts are there
     from tweetlake.transform.collect import collected, refuse_too_many
 
+    summary.read.append(recording.counts)
     with collected(recording.read(), rules_of(settings, recording), recording.day) as harvest:
         summary.add_posts(
             recording.counts, posts_in=harvest.posts_in, rejected=len(harvest.rejects), left_out=harvest.left_out
         )
         if recording.drain is None:
             refuse_nothing(settings, harvest, recording.counts)
-        refuse_too_many(harvest, settings.max_reject_percent)
+        refuse_too_many(harvest, recording.counts.unreadable, settings.max_reject_percent)
         partitions: Iterable[Partition] = partitions_of(settings, recording, harvest)
         if recording.drain is None:
             coming = Coming(recording.origin, kinds_of(settings), bool(settings.latest), settings.newest, from_raw=True)
@@ -238,7 +242,8 @@ def partitions_of(settings: Settings, recording: Recording, harvest: Harvest) ->
             reject_lines=lines,
             raw_file=recording.raw_file,
             collected_at=recording.drain.collected_at if recording.drain else None,
-            facts=facts_of(settings, recording, harvest, reasons),
+            facts=facts_of(settings, recording, harvest, reasons)
+            | {"superseded": sorted(harvest.superseded.get(day, ()))},
         )
 
 
@@ -246,8 +251,8 @@ def refuse_nothing(settings: Settings, harvest: Harvest, counts: RawCounts) -> N
     """Raw pages without a post, or without one of the days asked for, are a mistake and not an empty day."""
     if not harvest.posts_in:
         raise BadDataError(
-            f"--from-raw {settings.from_raw} has no posts: {counts.lines} lines, {counts.bad_lines} unreadable.",
-            hint="Counts, users, lists and pages of errors only make no rows. Nothing was written.",
+            f"--from-raw {settings.from_raw} has no posts{counts.instead()}.",
+            hint="docs/data.md lists what can be read. Nothing was written.",
         )
     if settings.days and not harvest.rows.rows and not harvest.rejects.days:
         raise BadDataError(
@@ -275,8 +280,7 @@ def facts_of(
         **origin,
         "posts_in": harvest.posts_in,
         "left_out": dict(harvest.left_out),
-        "bad_lines": counts.bad_lines,
-        "partial_errors": dict(counts.partial_errors),
+        **counts.facts(),
     }
 
 

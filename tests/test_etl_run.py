@@ -64,8 +64,8 @@ def test_a_day_lands_whole_and_a_rerun_gives_the_same_bytes(x_api: Any, s3: S3, 
     assert table.column("text").to_pylist() == [row["text"] for row in rows]
     assert all(row["created_at"].startswith(day) and row["created_at"].endswith("Z") for row in rows)
     assert {row["is_reply"] + row["is_retweet"] for row in rows} == {"falsefalse"}
-    # Later in the day, five older posts are the proof that the timeline reaches so far back.
-    assert run.summary["posts_billed"] == x_api.billed_posts and x_api.billed_posts - len(rows) in (0, 5)
+    # At most five older posts are the proof that the timeline reaches so far back.
+    assert run.summary["posts_billed"] == x_api.billed_posts and x_api.billed_posts - len(rows) in range(6)
     assert spooled(env) == []
     before = {key: s3.read(key) for key in s3.all_keys() if "manifest" not in key}
     again = land(env, s3, "--date", day, "--again")

@@ -34,7 +34,7 @@ class Destination(Protocol):
         """Store a local file; readers see the old object or the new one, never half."""
 
     def confirm(self, key: str, size_bytes: int, sha256: str) -> None:
-        """Raise DestinationError unless the object is there with this size and, where the place knows it, SHA-256."""
+        """Raise DestinationError unless the object is there as it was put."""
 
     def delete(self, key: str) -> bool:
         """Remove an object if it's there. False when that isn't permitted."""

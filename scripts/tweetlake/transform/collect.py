@@ -21,10 +21,12 @@ from ..raw import JsonObject, Page
 from . import schema
 from .rejects import Rejects
 from .rows import (
+    CREATED_AT,
     EDIT_HISTORY_IDS,
     RowError,
     Rules,
     collected_at_of,
+    day_of_id,
     day_of_post,
     reason_to_leave_out,
     row_of,
@@ -45,6 +47,16 @@ class Harvest:
     rejects: Rejects
     posts_in: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
+    superseded: dict[date, set[str]] = field(
+        default_factory=dict
+    )  # by day of an edit: its older versions of other days
+
+    def note_versions(self, post_id: int, day: date, history: list[str]) -> None:
+        """A copy says which versions its post has, oldest first. `day`: of the copy."""
+        self.rows.note_version(post_id, int(history[0]))
+        if len(history) > 1:
+            older = {version for version in history if int(version) < post_id}
+            self.superseded.setdefault(day, set()).update(v for v in older if day_of_id(int(v)) not in (day, None))
 
 
 @contextlib.contextmanager
@@ -92,8 +104,7 @@ def take(page: Page, rules: Rules, harvest: Harvest, batch: Batch) -> None:
         try:
             row = row_of(post, page, collected_at)
         except RowError as error:
-            whole = page.whole_post(index)
-            reject(day_of_post(whole), str(error), whole, rules, harvest)
+            reject(day_of_post(post), str(error), page.whole_post(index), rules, harvest)
             continue
         if reason := reason_to_leave_out(row, rules):
             harvest.left_out[reason] += 1
@@ -102,7 +113,7 @@ def take(page: Page, rules: Rules, harvest: Harvest, batch: Batch) -> None:
         harvest.left_out["duplicates"] += post_id in batch
         batch[post_id] = row  # the later copy: its metrics are newer
         if history:  # not every copy has one
-            harvest.rows.note_version(post_id, int(history[0]))
+            harvest.note_versions(post_id, row[CREATED_AT].date(), history)
 
 
 def bring_in(batch: Batch, check: Any, rules: Rules, harvest: Harvest) -> None:
@@ -123,15 +134,17 @@ def reject(day: date | None, reason: str, post: JsonObject, rules: Rules, harves
         harvest.rejects.add(day, reason, post)
 
 
-def refuse_too_many(harvest: Harvest, max_reject_percent: float) -> None:
+def refuse_too_many(harvest: Harvest, unreadable: int, max_reject_percent: float) -> None:
     """Raise BadDataError when more than `max_reject_percent` of the posts are rejected: then something is wrong with
-    the source, and a partition of the rest would be a lie. A few are only reported."""
-    rejects = len(harvest.rejects)
+    the source, and a partition of the rest would be a lie. A few are only reported. A document that can't be read
+    counts like a rejected post, for it holds one at least."""
+    rejects = len(harvest.rejects) + unreadable
     if not rejects:
         return
     posts = harvest.rows.rows + rejects
     percent = 100 * rejects / posts
     reasons, _ = harvest.rejects.of(None)
+    reasons["can't be read"] += unreadable
     ((reason, _),) = reasons.most_common(1)
     text = f"{rejects} of {posts} posts ({percent:.1f} %) don't pass validation, mostly: {reason}"
     if percent > max_reject_percent:
@@ -140,4 +153,4 @@ def refuse_too_many(harvest: Harvest, max_reject_percent: float) -> None:
             kept="Nothing was written to the lake.",
             hint=f"At most {max_reject_percent:g} % are accepted (--max-reject-percent).",
         )
-    log.warning("%s. They go to rejected.jsonl.", text)
+    log.warning("%s. %s", text, "They go to rejected.jsonl." if harvest.rejects else "What can't be read is left out.")
