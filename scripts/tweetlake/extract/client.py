@@ -20,12 +20,13 @@ import tenacity
 import tweepy
 
 from ..errors import RateLimitedError, UsageError, XUnavailableError
+from ..proxies import proxy_for
 from ..raw import JsonObject, parse_json
 from ..settings import Settings
 from .endpoints import ARCHIVE, TIMELINE
 from .oauth2 import Tokens
 from .prices import Spend
-from .refusals import NEVER_SENT, body_of, classify, reason_of
+from .refusals import NEVER_SENT, body_of, classify, is_plain_http, proxy_reason, reason_of, untrusted
 from .window import Window
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,11 @@ TOKEN_ROUTE = "/2/oauth2/token"  # noqa: S105 (an address)
 
 
 class TransientError(Exception):
-    """Worth another try."""
+    """Worth another try. `hint`: the next step when none helps; "": the usual one."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,9 @@ class XClient(tweepy.Client):  # type: ignore[misc]
             return_type=requests.Response,
         )
         self.base_url = settings.base_url
+        self.proxy = proxy_for(self.base_url, or_all=True)
+        if self.proxy:
+            self.proxy.check("X", UsageError)
         self.signs = credentials.signs
         self.oauth2 = (credentials.oauth2_client_id or "", credentials.oauth2_client_secret)
         self.tokens: Tokens | None = None
@@ -149,7 +157,8 @@ class XClient(tweepy.Client):  # type: ignore[misc]
             tries = retrying.statistics.get("attempt_number", 1)
             raise XUnavailableError(
                 f"X didn't answer {question.route} properly: {error} ({tries} tries).",
-                hint=f"See https://docs.x.com/status, and X_API_BASE_URL ({self.base_url}); then run it again.",
+                hint=error.hint
+                or f"See https://docs.x.com/status, and X_API_BASE_URL ({self.base_url}); then run it again.",
             ) from None
 
     def _send(self, question: Question, retrying: tenacity.Retrying) -> requests.Response:
@@ -208,12 +217,14 @@ class XClient(tweepy.Client):  # type: ignore[misc]
                 response._content = self._body(response)
             self.maybe_billed = lost_before
             return response
+        except requests.exceptions.ProxyError as error:  # the proxy hasn't opened the way: nothing was sent to X
+            self.maybe_billed = lost_before
+            if is_plain_http(error) or not self.proxy:
+                raise untrusted(error, self.base_url, self.proxy) from None
+            raise TransientError(f"{self.proxy}: {proxy_reason(error)}", self.proxy.dead_hint("X")) from None
         except requests.exceptions.SSLError as error:
             self.maybe_billed = lost_before
-            raise XUnavailableError(
-                f"The certificate of {self.base_url} isn't trusted: {type(error).__name__}.",
-                hint="Behind a proxy that inspects TLS, set REQUESTS_CA_BUNDLE to its CA.",
-            ) from None
+            raise untrusted(error, self.base_url, self.proxy) from None
         except requests.exceptions.ConnectTimeout:
             self.maybe_billed = lost_before
             raise TransientError(f"no connection within {self.timeout_seconds:g} s") from None
