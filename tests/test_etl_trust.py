@@ -98,3 +98,57 @@ def test_what_an_account_may_be(text: str, account: str | None) -> None:
             account_of(text)
     else:
         assert account_of(text) == account
+
+
+# ---- what time it is -------------------------------------------------------------------------------------------------
+
+
+def shifted(env: dict[str, str], tmp_path: Path, by: timedelta) -> dict[str, str]:
+    """An environment in which the script's clock (tweetlake.times.utc_now) is off."""
+    scripts = Path(__file__).resolve().parents[1] / "scripts"
+    (tmp_path / "sitecustomize.py").write_text(
+        f"import sys; sys.path.insert(0, {str(scripts)!r})\n"
+        "from datetime import UTC, datetime, timedelta\n"
+        "import tweetlake.times\n"
+        f"tweetlake.times.utc_now = lambda: datetime.now(UTC) + timedelta(seconds={by.total_seconds()})\n"
+    )
+    return env | {"PYTHONPATH": str(tmp_path)}
+
+
+TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+MIDNIGHT = TODAY + timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    "source", [("--account", "nasa"), ("--query", "from:three_pages"), ("--account", "three_pages")]
+)
+def test_a_day_is_over_when_x_says_so(x_api: XApi, x_env: dict[str, str], tmp_path: Path, source: str) -> None:
+    """Here it's 00:10 of the next day, at X 23:40 of the day. Later, at X 00:20, only the rest is asked for."""
+    here = shifted(x_env, tmp_path, MIDNIGHT + timedelta(minutes=10) - datetime.now(UTC))
+    x_api.set_now(MIDNIGHT - timedelta(minutes=20))
+    options = (*source.split(), "--include-replies", "--date", str(TODAY.date()), "--to", str(tmp_path / "lake"))
+    run = run_etl(*options, env=here)
+    assert run.code == 0 and "30 minutes ahead of X's" in run.log, run.log
+    manifest = manifest_in(tmp_path, TODAY.date())
+    assert manifest["complete"] is False and manifest["window"]["end"][11:16] in ("23:38", "23:39"), manifest
+    x_api.set_now(MIDNIGHT + timedelta(minutes=20))
+    run = run_etl(*options, env=here)
+    assert run.code == 0 and manifest_in(tmp_path, TODAY.date())["complete"] is True, run.log
+
+
+@pytest.mark.parametrize("hours", [-2, 2, 24 * 365])
+def test_clocks_that_differ_by_more_than_an_hour(
+    x_api: XApi, x_env: dict[str, str], tmp_path: Path, hours: int
+) -> None:
+    x_api.set_now(datetime.now(UTC) - timedelta(hours=hours))
+    run = land(x_env, tmp_path)
+    assert run.code == 2 and "This machine's clock" in run.summary["error"], run.log
+    assert ("behind" if hours < 0 else "ahead of") in run.summary["error"] and "timedatectl" in run.summary["hint"]
+    assert not (tmp_path / "lake/twitter").exists()
+
+
+@pytest.mark.parametrize("minutes", [-1, 1])
+def test_a_minute_is_nothing(x_api: XApi, x_env: dict[str, str], tmp_path: Path, minutes: int) -> None:
+    x_api.set_now(datetime.now(UTC) - timedelta(minutes=minutes))
+    run = land(x_env, tmp_path)
+    assert run.code == 0 and "clock" not in run.log, run.log

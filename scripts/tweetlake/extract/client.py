@@ -23,6 +23,8 @@ from ..errors import RateLimitedError, UsageError, XUnavailableError
 from ..proxies import proxy_for
 from ..raw import JsonObject, parse_json
 from ..settings import Settings
+from ..times import utc_now
+from .clock import XClock
 from .endpoints import ARCHIVE, TIMELINE
 from .oauth2 import Tokens
 from .prices import Spend
@@ -87,6 +89,7 @@ class XClient(tweepy.Client):  # type: ignore[misc]
         if credentials.user_context and not self.signs:
             client_id, first = credentials.oauth2_client_id or "", credentials.oauth2_refresh_token or ""
             self.tokens = Tokens(settings.state_dir, client_id, first, self._exchange)
+        self.clock = XClock()
         self._refused_token: str | None = None
         self._archive_asked_at = -ARCHIVE_PAUSE_SECONDS  # of the clock `time.monotonic`
         self.maybe_billed = False  # was an answer of the last request lost on its way? X may have billed it
@@ -201,6 +204,7 @@ class XClient(tweepy.Client):  # type: ignore[misc]
     def _transfer(self, method: str, route: str, auth: Any, **content: Any) -> requests.Response:
         """Send once and read the whole answer, whatever it says. Raises TransientError when none comes."""
         lost_before, self.maybe_billed = self.maybe_billed, True  # also if a signal ends it here
+        sent_at = utc_now()
         try:
             # A redirect would carry the token elsewhere (and break a signature), so it's an error later on.
             response: requests.Response = self.session.request(
@@ -215,6 +219,8 @@ class XClient(tweepy.Client):  # type: ignore[misc]
             )
             with response:
                 response._content = self._body(response)
+            if "Age" not in response.headers:  # else it comes from a cache
+                self.clock.note(response.headers.get("Date"), sent_at)
             self.maybe_billed = lost_before
             return response
         except requests.exceptions.ProxyError as error:  # the proxy hasn't opened the way: nothing was sent to X

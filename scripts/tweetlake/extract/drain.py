@@ -83,12 +83,14 @@ def extract(window: Window, client: XClient, spool: Spool, budget: Budget, accou
         pager = replay(drain, pages, progress)
         proven = len(kept) > len(pages)
         drain_part(drain, pager, progress)
-        if holds_day(window, window.end) and not holds_day(window, drain.end):
+        drain.end = pager.end
+        if holds_day(window, reach_of(drain)) and not holds_day(window, drain.end):
             # The pages of an earlier run end in the middle of the day: only what came after them is asked for.
             log.info("%s was asked for until %s; now the rest of it.", window.day, iso(drain.end))
             pager = Pager(window, drain.end, window.end)
-            drain.end, proven = window.end, False
+            proven = False
             drain_part(drain, pager, progress)
+            drain.end = pager.end
     if not holds_day(window, drain.end):
         drain.complete = False
         log.warning(
@@ -110,6 +112,7 @@ def identify(drain: Drain, pages: list[Page]) -> None:
         drain.spend.users_billed = int(last.own.get("users_billed") or 0)
     if name and not drain.account.get("id"):
         drain.account = look_up(drain, name)
+        drain.client.clock.check()
     drain.window = window.priced_for(drain.account.get("id"))
     drain.budget.run.post_usd = drain.spend.post_usd = drain.window.post_usd
 
@@ -155,6 +158,7 @@ def next_page(drain: Drain, pager: Pager) -> Page | None:
             refuse_no_answer(page, window.label)
             bill.add_page(page)  # whether the disk takes it or not
             refuse_strangers(drain, page)
+            pager.shorten(reached(drain))
             leads_back = bool(pager.token) and pager.has_taken(page)  # the token does, also in every later run
             if not leads_back:
                 keep(drain, pager, page, document)
@@ -162,10 +166,28 @@ def next_page(drain: Drain, pager: Pager) -> Page | None:
         if not pager.token:
             raise
         leads_back = True
+    except UsageError:
+        if not pager.shorten(reached(drain)):
+            raise
+        pager.asked_end = pager.end  # a search refuses an end that isn't over
+        drain.client.clock.check()
+        return None
+    drain.client.clock.check()  # now that the page is kept
     if leads_back:
         pager.go_on()
         return None
     return page
+
+
+def reached(drain: Drain) -> datetime:
+    """Up to when X has shown all posts that it had when it was last asked, by its own clock."""
+    return drain.client.clock.sent_at - drain.window.endpoint.settled
+
+
+def reach_of(drain: Drain) -> datetime | None:
+    """Where the window ends, or how far X can give it now."""
+    end, clock = drain.window.end, drain.client.clock
+    return min(end, clock.now - drain.window.endpoint.settled) if end and clock.is_known else end
 
 
 def ask(drain: Drain, pager: Pager, size: int) -> JsonObject:
