@@ -88,6 +88,12 @@ def build_parser() -> Parser:
         action="store_true",
         help="put it also over another source's day, or over a more complete one; its raw pages are kept beside",
     )
+    where.add_argument(
+        "--land-incomplete",
+        action="store_true",
+        help="when X stops showing the account halfway (protected, suspended, deleted): land what came and was paid "
+        "for; the manifest says that it is incomplete, and why",
+    )
     which = parser.add_argument_group("which posts")
     which.add_argument(
         "--limit",

@@ -128,6 +128,7 @@ class Settings:
     plan: bool = False  # only say what it would cost
     max_cost_usd: float | None = None  # of this run
     monthly_budget_usd: float | None = None  # of all runs of a calendar month, UTC
+    land_incomplete: bool = False  # what came before X stopped showing the account
     accept_id: str | None = None  # whose the name is now, as the user knows
     app_owner: str | None = None  # the account that owns the X app: its own posts are cheaper
 
@@ -167,6 +168,10 @@ def read_settings(
         raise UsageError("--archive asks the API, --from-raw doesn't.", hint="Give one of them.")
     if args.again and args.from_raw:
         raise UsageError("--again asks X anew, --from-raw never asks it.", hint="Leave --again out.")
+    if args.land_incomplete and (args.again or args.from_raw):
+        raise UsageError(
+            "--land-incomplete goes with neither --again nor --from-raw.", hint="Leave it out, or leave them out."
+        )
     if args.plan and args.from_raw:
         raise UsageError("--plan: --from-raw asks nobody and costs nothing.", hint="Leave --plan out.")
     if args.to is None and not args.plan:
@@ -209,6 +214,7 @@ def read_settings(
         else usd_of(
             "TWITTER_ETL_MONTHLY_BUDGET_USD", environ.get("TWITTER_ETL_MONTHLY_BUDGET_USD", "").strip() or None
         ),
+        land_incomplete=args.land_incomplete,
         accept_id=args.accept_id,
         app_owner=check_account(owner, "X_APP_OWNER") if (owner := environ.get("X_APP_OWNER", "").strip()) else None,
     )

@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import BadDataError
+from ..errors import BadDataError, GoneError
 from ..raw import JsonObject, Page, error_kind, objects, page_of
 from ..settings import Source
 from ..times import iso, utc_now
@@ -151,7 +151,7 @@ def refuse_errors_only(page: Page, accounts: Accounts, source: Source) -> None:
         "not-authorized": "is protected, or not open to this app",
     }.get(kind, f"got an error of kind {kind}")
     detail = page.errors[0].get("detail") or page.errors[0].get("message") or ""
-    raise BadDataError(
+    raise GoneError(
         f"X gives no posts: {source.called} {meaning} ({detail}).",
         hint="Check the name in a browser; nothing was written.",
     )

@@ -258,7 +258,10 @@ class XClient(tweepy.Client):  # type: ignore[misc]
             raise TransientError(f"HTTP {response.status_code} from {TOKEN_ROUTE}")
         if response.status_code == 429:
             raise classify(response)
-        return response.status_code, body_of(response) or {}
+        body = body_of(response)
+        if response.status_code == 200 and body is None:
+            raise TransientError(f"the answer of {TOKEN_ROUTE} isn't JSON")
+        return response.status_code, body or {}
 
     def posts_this_month(self) -> int | None:
         """What X has counted for the app's project in this calendar month (UTC), of all its programs; None if it

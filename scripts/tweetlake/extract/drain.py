@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from ..errors import StaleTokenError, UsageError, XUnavailableError
+from ..errors import GoneError, StaleTokenError, UsageError, XUnavailableError
 from ..raw import OWN_KEY, JsonObject, Page, page_of
 from ..times import iso, moment_of, utc_now
 from .accounts import Accounts, look_up, refuse_errors_only, refuse_strangers
@@ -47,6 +47,7 @@ class Drain:
     posts: int = 0
     pages: int = 0
     pages_resumed: int = 0
+    gone: str = ""  # why X stopped showing the posts halfway
     complete: bool = True  # False: cut by --limit or --latest, or by the end of the day's settled part
 
     def facts(self) -> JsonObject:
@@ -58,6 +59,7 @@ class Drain:
             "pages": self.pages,
             "pages_resumed": self.pages_resumed,
             **self.spend.as_dict(),
+            **({"incomplete_reason": self.gone} if self.gone else {}),
         }
 
     def key(self, what: str) -> str:
@@ -84,7 +86,7 @@ def extract(window: Window, client: XClient, spool: Spool, budget: Budget, accou
         proven = len(kept) > len(pages)
         drain_part(drain, pager, progress)
         drain.end = pager.end
-        if holds_day(window, reach_of(drain)) and not holds_day(window, drain.end):
+        if not drain.gone and holds_day(window, reach_of(drain)) and not holds_day(window, drain.end):
             # The pages of an earlier run end in the middle of the day: only what came after them is asked for.
             log.info("%s was asked for until %s; now the rest of it.", window.day, iso(drain.end))
             pager = Pager(window, drain.end, window.end)
@@ -138,9 +140,26 @@ def replay(drain: Drain, pages: list[Page], progress: Progress) -> Pager:
 def drain_part(drain: Drain, pager: Pager, progress: Progress) -> None:
     """All pages of what the pager walks through."""
     while pager.more:
-        if page := next_page(drain, pager):
+        try:
+            page = next_page(drain, pager)
+        except GoneError as error:
+            end_early(drain, pager, error)
+            return
+        if page:
             progress.page(page)
     drain.complete = drain.complete and not pager.cut
+
+
+def end_early(drain: Drain, pager: Pager, error: GoneError) -> None:
+    """Make do with what came, if the user wants that. Raises the error if not, or if nothing came."""
+    if not drain.posts:
+        raise error
+    if not drain.window.land_incomplete:
+        error.hint = f"--land-incomplete lands the {drain.posts} posts that came before, as an incomplete day."
+        raise error
+    log.warning("%s Landing the %d posts that came before.", error.message, drain.posts)
+    pager.more, pager.cut = False, True
+    drain.gone, drain.complete = error.message, False
 
 
 def next_page(drain: Drain, pager: Pager) -> Page | None:
@@ -150,6 +169,7 @@ def next_page(drain: Drain, pager: Pager) -> Page | None:
     size = drain.budget.posts_within(
         drain.key(number), pager.page_size(), window.endpoint.min_results, window.worst_post_usd
     )
+    drain.spool.require_room(size)
     try:
         with drain.bracket(number, size * window.worst_post_usd, size) as bill:
             document = ask(drain, pager, size)
