@@ -432,13 +432,16 @@ def test_an_archive_of_before_2018(tmp_path: Path) -> None:
 
 def test_the_account_of_an_archive_that_does_not_say(tmp_path: Path) -> None:
     content = script("tweets", [archived()])
-    row = only_row(land(tmp_path, content, name="1/tweets.js"))
+    run, (row,) = land(tmp_path, content, name="1/tweets.js")
     assert (row["username"], row["url"]) == ("", f"https://x.com/i/status/{ID}")
+    assert "give --account NAME" in run.log
     run, rows = land(tmp_path, content, "--account", "@mine", name="2/tweets.js")
     assert (rows[0]["username"], rows[0]["url"]) == ("mine", f"https://x.com/mine/status/{ID}"), run.log
     as_folder({"account.js": ARCHIVE["data/account.js"]}, tmp_path / "3")
     run, rows = land(tmp_path, content, "--account", "someone", name="3/tweets.js")
     assert rows[0]["username"] == "mine", "the archive knows better"
+    run, _ = land(tmp_path, v1(), "--account", "someone")
+    assert "changes nothing" in run.log
 
 
 def test_edits_in_an_archive(tmp_path: Path) -> None:
