@@ -58,6 +58,9 @@ POST = {
     "edit_history_tweet_ids": ["2028000000000000000", "2028000000000000001"],
     "possibly_sensitive": False,
     "withheld": {"country_codes": ["DE"]},
+    "attachments": {"media_keys": ["3_1"]},
+    "article": {"title": "of an article"},
+    "geo": {"place_id": "3078869807f9dd36"},
 }
 ROW: dict[str, Any] = {
     "id": "2028000000000000001",
@@ -86,6 +89,15 @@ ROW: dict[str, Any] = {
     "possibly_sensitive": False,
     "withheld_countries": ["DE"],
     "collected_at": COLLECTED_AT,
+    "media_types": ["photo"],
+    "media_urls": ["https://pbs.twimg.com/media/1.jpg"],
+    "article_title": "of an article",
+    "place": "Berlin, Germany",
+}
+INCLUDES = {
+    "users": [{"id": "42", "username": "writer"}],
+    "media": [{"media_key": "3_1", "type": "photo", "url": "https://pbs.twimg.com/media/1.jpg"}],
+    "places": [{"id": "3078869807f9dd36", "full_name": "Berlin, Germany"}],
 }
 
 
@@ -105,7 +117,7 @@ def documented() -> dict[str, str]:
 
 def test_a_row_has_its_values_in_the_order_of_the_columns() -> None:
     """row_of makes a tuple by hand, which is quick; so its order is held here."""
-    page = page_of({"data": [POST], "includes": {"users": [{"id": "42", "username": "writer"}]}})
+    page = page_of({"data": [POST], "includes": INCLUDES})
     row = row_of(page.posts[0], page, COLLECTED_AT)
     assert dict(zip(COLUMN_NAMES, row, strict=True)) == ROW
     table = pa.table(

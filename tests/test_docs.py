@@ -5,18 +5,21 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import boto3
 import moto.settings
 import pytest
+import yaml
 
 from stand_ins.s3_server import S3
 from tests.helpers.etl import run_etl
 
 PROJECT = Path(__file__).resolve().parent.parent
 README = PROJECT / "README.md"
+OPERATIONS = PROJECT / "docs" / "operations.md"
 SKIPPED = {".git", ".venv", ".cache", ".pytest_cache", ".ruff_cache", ".mypy_cache", ".ansible"}
 DOCUMENTS = sorted(path for path in PROJECT.rglob("*.md") if not SKIPPED.intersection(path.relative_to(PROJECT).parts))
 # What isn't in a fresh clone.
@@ -61,7 +64,9 @@ def test_every_make_target_exists(document: Path) -> None:
     assert named <= targets
 
 
-@pytest.mark.parametrize("document", [README, PROJECT / "CONTRIBUTING.md", PROJECT / "docs" / "architecture.md"])
+@pytest.mark.parametrize(
+    "document", [README, OPERATIONS, PROJECT / "CONTRIBUTING.md", PROJECT / "docs" / "architecture.md"]
+)
 def test_every_file_that_is_named_exists(document: Path) -> None:
     top = {path.name for path in PROJECT.iterdir()}
     words = {word.strip("'\",;:") for code in code_of(document.read_text()) for word in code.split()}
@@ -69,6 +74,41 @@ def test_every_file_that_is_named_exists(document: Path) -> None:
     assert not {name for name in named - MADE_BY_THE_READER if not (PROJECT / name).exists()}
     if document == README:
         assert "inventory/production/hosts.yml" in named  # the search finds what it is meant to find
+
+
+def test_the_readme_is_a_page() -> None:
+    assert len(README.read_text().splitlines()) <= 120
+
+
+def test_the_readme_names_all_that_apt_installs_for_the_demo() -> None:
+    (play,) = yaml.safe_load((PROJECT / "stand_ins" / "demo" / "machine.yml").read_text())
+    packages = {name for task in play["tasks"] for name in task.get("ansible.builtin.apt", {}).get("name", [])}
+    assert "podman" in packages
+    text = " ".join(README.read_text().split())
+    assert not {name for name in packages if not re.search(rf" {re.escape(name)}[ ,;]", text)}
+
+
+def test_the_readme_names_the_pythons_that_the_lock_file_is_for() -> None:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    assert project["requires-python"] == ">=3.11,<3.14"
+    assert README.read_text().count("Python 3.11 to 3.13") == 2
+
+
+def test_the_demo_ends_as_the_readme_says() -> None:
+    ending = re.search(r"^The Airflow UI:.*?(?=^```)", README.read_text(), re.DOTALL | re.MULTILINE)
+    assert ending
+    show = (PROJECT / "stand_ins" / "demo" / "show.py").read_text()
+    for line in ending[0].splitlines():
+        assert line.partition("password:")[0] in show
+
+
+def test_every_column_is_where_operations_says() -> None:
+    """Of the files that a change of the columns touches, each holds `likes`: a column, by X's name or its own."""
+    row = next(line for line in OPERATIONS.read_text().splitlines() if line.startswith("| the columns |"))
+    files = [name for name in re.findall(r"`([^`]+)`", row) if "/" in name]
+    assert len(files) == 6
+    for name in files:
+        assert re.search(r"\blikes\b|like_count|public_metrics", (PROJECT / name).read_text()), name
 
 
 def test_every_option_in_the_examples_exists() -> None:
@@ -83,7 +123,8 @@ def test_every_option_in_the_examples_exists() -> None:
 
 
 def test_every_ansible_tag_and_playbook_exists() -> None:
-    commands = [code for code in code_of(README.read_text()) if code.startswith("ansible-playbook ")]
+    codes = [code for document in (README, OPERATIONS) for code in code_of(document.read_text())]
+    commands = [code for code in codes if code.startswith("ansible-playbook ")]
     for command in commands:
         assert (PROJECT / command.split()[1]).exists(), command
         for role in re.findall(r"--tags (\w+)", command):

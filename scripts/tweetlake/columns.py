@@ -74,8 +74,14 @@ COLUMNS = (
     Column("possibly_sensitive", FLAG),
     Column("withheld_countries", TEXTS),
     Column("collected_at", TIME),
+    # Later ones stand behind it: readers that count columns keep their places.
+    Column("media_types", TEXTS),
+    Column("media_urls", TEXTS),
+    Column("article_title", TEXT),
+    Column("place", TEXT),
 )
 COLUMN_NAMES = tuple(column.name for column in COLUMNS)
+CONTENT_NAMES = tuple(name for name in COLUMN_NAMES if name != "collected_at")  # what X says, not when it was asked
 
 
 def arrow_schema() -> pa.Schema:

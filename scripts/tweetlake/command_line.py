@@ -72,6 +72,12 @@ def build_parser() -> Parser:
         help="how the bucket encrypts what is written: AES256, aws:kms or aws:kms:KEY; default: as it does by itself",
     )
     where.add_argument("--name", metavar="SOURCE", help="puts source=SOURCE/ before dt=, for a lake of several sources")
+    where.add_argument("--again", action="store_true", help="read a day anew from X that is landed already")
+    where.add_argument(
+        "--replace",
+        action="store_true",
+        help="put it also over another source's day, or over a more complete one; its raw pages are kept beside",
+    )
     which = parser.add_argument_group("which posts")
     which.add_argument(
         "--limit",

@@ -36,18 +36,20 @@ _REFERENCES = _list_of(_object("_REFERENCE", "type id"))
 _POST = _object(
     "_POST",
     "id text author_id created_at lang public_metrics conversation_id in_reply_to_user_id edit_history_tweet_ids "
-    "edit_history_post_ids possibly_sensitive withheld author event_type",
+    "edit_history_post_ids possibly_sensitive withheld author event_type attachments article article_title geo",
     **_TEXTS,
     referenced_tweets=_REFERENCES,
     referenced_posts=_REFERENCES,
 )
-_INCLUDED = _list_of(_object("_INCLUDED", "id text", **_TEXTS))
+_INCLUDED = _list_of(_object("_INCLUDED", "id text attachments", **_TEXTS))
 _INCLUDES = _object(
     "_INCLUDES",
     "",
     users=_list_of(_object("_USER", "id username")),
     tweets=_INCLUDED,
     posts=_INCLUDED,
+    media=_list_of(_object("_MEDIUM", "media_key type url preview_image_url variants")),
+    places=_list_of(_object("_PLACE", "id full_name")),
 )
 _PAGE = _object("_PAGE", "errors meta __tweetlake __twarc", data=_list_of(_POST), includes=_INCLUDES)
 _DECODER = msgspec.json.Decoder(_PAGE)

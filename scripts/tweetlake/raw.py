@@ -28,6 +28,7 @@ JsonObject = dict[str, Any]
 OWN_KEY = "__tweetlake"  # what we add to a page when we keep it: collected_at, account, request
 BAD_LINES_NAMED = 20  # more are only counted
 POST_MARKS = ("text", "edit_history_tweet_ids", "edit_history_post_ids", "author_id")
+REPLACED = "_replaced"  # a folder of pages that others have replaced: kept, and not read with the rest
 RAW_SUFFIXES = (".jsonl", ".json", ".ndjson", ".jsonl.gz", ".json.gz", ".ndjson.gz")
 
 
@@ -38,6 +39,8 @@ class Page:
     posts: list[JsonObject]
     users: dict[str, str] = field(default_factory=dict)  # id -> username
     included: dict[str, JsonObject] = field(default_factory=dict)  # posts of `includes`, by id
+    media: dict[str, JsonObject] = field(default_factory=dict)  # of `includes`, by media_key
+    places: dict[str, str] = field(default_factory=dict)  # id -> full name
     errors: list[JsonObject] = field(default_factory=list)
     meta: JsonObject = field(default_factory=dict)
     own: JsonObject = field(default_factory=dict)  # what OWN_KEY holds
@@ -149,6 +152,13 @@ def page_of(document: Any) -> Page:
         for post in objects(includes.get("tweets")) + objects(includes.get("posts")):
             if isinstance(post.get("id"), str | int):
                 page.included[str(post["id"])] = post
+        for medium in objects(includes.get("media")):
+            if isinstance(key := medium.get("media_key"), str):
+                page.media[key] = medium
+        for place in objects(includes.get("places")):
+            place_id, full_name = place.get("id"), place.get("full_name")
+            if isinstance(place_id, str) and isinstance(full_name, str):
+                page.places[place_id] = full_name
     return page
 
 
@@ -218,6 +228,11 @@ def _bad_line(name: str, number: int, reason: str, counts: RawCounts) -> None:
         log.warning("%s, line %d can't be read and is left out: %s", name, number, reason)
 
 
+def is_current(name: str) -> bool:
+    """Is this a file of pages, by its path below the folder to be read, and not one that was replaced?"""
+    return name.endswith(RAW_SUFFIXES) and REPLACED not in name.split("/")[:-1]
+
+
 def _open_all(path: str, s3: S3 | None) -> Iterator[tuple[str, AbstractContextManager[IO[bytes]]]]:
     if s3 and path.startswith("s3://"):
         yield from _open_s3(path, s3)
@@ -225,7 +240,7 @@ def _open_all(path: str, s3: S3 | None) -> Iterator[tuple[str, AbstractContextMa
     root = Path(path)
     try:
         if root.is_dir():
-            names = sorted(p for p in root.rglob("*") if p.is_file() and p.name.endswith(RAW_SUFFIXES))
+            names = sorted(p for p in root.rglob("*") if is_current(str(p.relative_to(root))) and p.is_file())
         else:
             names = [root]
         for name in names:
@@ -239,7 +254,7 @@ def _open_all(path: str, s3: S3 | None) -> Iterator[tuple[str, AbstractContextMa
 def _open_s3(path: str, s3: S3) -> Iterator[tuple[str, AbstractContextManager[IO[bytes]]]]:
     bucket, _, prefix = path.removeprefix("s3://").partition("/")
     for key in s3.list_keys(bucket, prefix):
-        if not key.endswith(RAW_SUFFIXES):
+        if not is_current(key.removeprefix(prefix)):
             continue
         body = s3.open_object(bucket, key)
         stream = cast("IO[bytes]", gzip.GzipFile(fileobj=body)) if key.endswith(".gz") else body

@@ -105,6 +105,8 @@ class Settings:
     timeout_seconds: float
     retry_seconds: float  # the first pause after a server error; it doubles
     encryption: Encryption = Encryption()
+    again: bool = False  # read what is landed already
+    replace: bool = False  # also what is richer, or another source's
     plan: bool = False  # only say what it would cost
     max_cost_usd: float | None = None  # of this run
     monthly_budget_usd: float | None = None  # of all runs of a calendar month, UTC
@@ -138,13 +140,12 @@ def read_settings(
             raise UsageError(f"--{option} must be 1 or more.")
     if not 0 <= args.max_reject_percent <= 100:
         raise UsageError("--max-reject-percent must be between 0 and 100.")
-    if args.name is not None and not SOURCE_PATTERN.fullmatch(args.name):
-        raise UsageError(
-            f"--name {args.name!r} can't be part of an object key.",
-            hint="Use letters, digits, '_', '-' and '.', at most 64.",
-        )
+    if args.name is not None:
+        check_name(args.name)
     if args.archive and args.from_raw:
         raise UsageError("--archive asks the API, --from-raw doesn't.", hint="Give one of them.")
+    if args.again and args.from_raw:
+        raise UsageError("--again asks X anew, --from-raw never asks it.", hint="Leave --again out.")
     if args.plan and args.from_raw:
         raise UsageError("--plan: --from-raw asks nobody and costs nothing.", hint="Leave --plan out.")
     if args.to is None and not args.plan:
@@ -178,6 +179,8 @@ def read_settings(
         timeout_seconds=timeout_seconds,
         retry_seconds=seconds_of(environ, "TWITTER_ETL_RETRY_SECONDS", 1),
         encryption=read_encryption(environ, args.sse),
+        again=args.again,
+        replace=args.replace,
         plan=args.plan,
         max_cost_usd=usd_of("--max-cost", args.max_cost),
         monthly_budget_usd=usd_of("--monthly-budget", args.monthly_budget)
@@ -222,11 +225,7 @@ def read_credentials(environ: Mapping[str, str], args: argparse.Namespace) -> Cr
         if (value := environ.get(name, "").strip())
     }
     for name, value in given.items():
-        if not re.fullmatch(r"[\x21-\x7e]+", value):
-            raise CredentialsError(
-                f"{name} has characters no X credential has (a space, a line break or non-ASCII).",
-                hint="Copy it again from https://console.x.com, 'Keys and tokens'.",
-            )
+        check_credential(name, value)
     if "X_BEARER_TOKEN" not in given and not args.plan:
         missing1 = [name for name in OAUTH1_NAMES if name not in given]
         missing2 = [name for name in OAUTH2_NAMES[::2] if name not in given]
@@ -265,6 +264,17 @@ def read_encryption(environ: Mapping[str, str], option: str | None = None) -> En
     return Encryption(method, key)
 
 
+def check_credential(name: str, value: str) -> None:
+    """Printable ASCII without a space, as all that X hands out. Raises CredentialsError, without the value."""
+    if re.fullmatch(r"[\x21-\x7e]+", value):
+        return
+    what = "a space" if " " in value else "a line break" if "\n" in value or "\r" in value else "a character"
+    raise CredentialsError(
+        f"{name} has {what}, which no X credential has.",
+        hint="Copy it again from https://console.x.com, 'Keys and tokens'.",
+    )
+
+
 def secrets_in(environ: Mapping[str, str]) -> list[str]:
     """Every secret value the run can see, for the log filter. Too short ones would blank out ordinary words."""
     return sorted({v for name in SECRET_NAMES if len(v := environ.get(name, "")) >= 6}, key=len, reverse=True)
@@ -301,6 +311,15 @@ def check_account(text: str, setting: str = "--account") -> str:
     return name
 
 
+def check_name(text: str, setting: str = "--name") -> None:
+    """The NAME of source=NAME/ in the lake."""
+    if not SOURCE_PATTERN.fullmatch(text):
+        raise UsageError(
+            f"{setting} {text!r} can't be part of an object key.",
+            hint="Use letters, digits, '_', '-' and '.', at most 64.",
+        )
+
+
 def check_days(args: argparse.Namespace, today: date) -> tuple[date, ...]:
     """The UTC days asked for, oldest first; empty for --latest and for all days of --from-raw."""
     ranged = args.start is not None or args.end is not None
@@ -329,25 +348,25 @@ def parse_day(option: str, text: str, today: date) -> date:
     except ValueError:
         raise UsageError(f"{option} {text!r} isn't a day.", hint="Write it as YYYY-MM-DD.") from None
     if day > today:
-        raise UsageError(f"{option} {day} is in the future (today is {today}, UTC).")
+        raise UsageError(f"{option} {day} is in the future.", hint=f"Give today ({today}, UTC) or an earlier day.")
     if day < FIRST_POST_DAY:
-        raise UsageError(f"{option} {day} is before the first post, {FIRST_POST_DAY}.")
+        raise UsageError(f"{option} {day} is before the first post.", hint=f"Give {FIRST_POST_DAY} or a later day.")
     return day
 
 
-def check_destination(to: str) -> None:
+def check_destination(to: str, setting: str = "--to") -> None:
     """s3://BUCKET[/PREFIX] by S3's naming rules, or any folder."""
     if not to.strip():
-        raise UsageError("--to is empty.", hint="Give s3://BUCKET, s3://BUCKET/PREFIX or a folder.")
+        raise UsageError(f"{setting} is empty.", hint="Give s3://BUCKET, s3://BUCKET/PREFIX or a folder.")
     scheme, separator, rest = to.partition("://")
     if not separator:
         return
     if scheme != "s3":
-        raise UsageError(f"--to {to!r}: {scheme}:// isn't known.", hint="Give s3://BUCKET[/PREFIX] or a folder.")
+        raise UsageError(f"{setting} {to!r}: {scheme}:// isn't known.", hint="Give s3://BUCKET[/PREFIX] or a folder.")
     bucket, _, prefix = rest.partition("/")
     check_bucket(bucket)
     if "//" in prefix or not prefix.isprintable():
-        raise UsageError(f"--to {to!r}: the prefix has an empty part or an unprintable character.")
+        raise UsageError(f"{setting} {to!r}: the prefix has an empty part or an unprintable character.")
 
 
 def check_bucket(bucket: str) -> None:
@@ -362,11 +381,13 @@ def check_bucket(bucket: str) -> None:
     if wrong:
         raise UsageError(
             f"{bucket!r} isn't a bucket name S3 allows.",
-            hint="3 to 63 of a-z, 0-9, '-' and '.', beginning and ending with a letter or digit.",
+            hint="Give 3 to 63 of a-z, 0-9, '-' and '.', a letter or digit at both ends, no two dots together, no IP "
+            "address, and nothing that AWS keeps for itself: "
+            f"{', '.join(BUCKET_RESERVED_PREFIXES)} in front, {', '.join(BUCKET_RESERVED_SUFFIXES)} at the end.",
         )
 
 
-def check_base_url(text: str) -> str:
+def check_base_url(text: str, setting: str = "X_API_BASE_URL") -> str:
     """http(s)://HOST[:PORT][/PATH], without a slash at its end."""
     try:
         url = urlsplit(text.strip())
@@ -374,7 +395,7 @@ def check_base_url(text: str) -> str:
     except ValueError:
         valid = False
     if not valid or url.query or url.fragment or "@" in url.netloc:
-        raise UsageError("X_API_BASE_URL isn't an address.", hint=f"Leave it out, or write it like {DEFAULT_BASE_URL}.")
+        raise UsageError(f"{setting} isn't an address.", hint=f"Leave it out, or write it like {DEFAULT_BASE_URL}.")
     return text.strip().rstrip("/")
 
 

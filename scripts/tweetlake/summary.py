@@ -15,6 +15,7 @@ class Summary:
     """Filled while the run goes on, so that a run that fails still says what it has landed and what that cost."""
 
     days: list[JsonObject] = field(default_factory=list)  # one entry a landed day; see load/commit.py
+    already_landed: list[str] = field(default_factory=list)  # days that X wasn't asked for
     partial_errors: Counter[str] = field(default_factory=Counter)
     posts: Counter[str] = field(default_factory=Counter)  # where every post went, see add_posts
     left_out: Counter[str] = field(default_factory=Counter)
@@ -59,4 +60,5 @@ class Summary:
 
     def as_dict(self) -> dict[str, Any]:
         counted = {**self.posts, "left_out": dict(self.left_out)} if self.posts else {}
-        return {**self.ending, "days": self.days, "partial_errors": self.partial_errors, **counted, **self.extra}
+        days = {"days": self.days, "already_landed": self.already_landed}
+        return {**self.ending, **days, "partial_errors": self.partial_errors, **counted, **self.extra}

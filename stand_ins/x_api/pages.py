@@ -1,6 +1,7 @@
 """One page of posts: which posts stand on it, and what of them is shown."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -15,6 +16,7 @@ SCAN_LIMIT = 20_000
 DEFAULT_FIELDS = frozenset({"id", "text", "edit_history_tweet_ids"})
 DEFAULT_USER_FIELDS = frozenset({"id", "name", "username"})
 DEFAULT_MEDIA_FIELDS = frozenset({"media_key", "type"})
+DEFAULT_PLACE_FIELDS = frozenset({"id", "full_name"})
 SHOWN_BY_EXPANSION = {
     "author_id": "author_id",
     "in_reply_to_user_id": "in_reply_to_user_id",
@@ -23,23 +25,29 @@ SHOWN_BY_EXPANSION = {
     "edit_history_tweet_ids": "edit_history_tweet_ids",
     "entities.mentions.username": "entities",
     "attachments.media_keys": "attachments",
+    "geo.place_id": "geo",
 }
 """An expansion shows the field it expands; in the post vocabulary it is the only way to some of them."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a page is read: `size` posts at most, of `scan` posts that are looked at; `scope` binds its next_token."""
+
+    size: int
+    scope: str
+    scan: int = SCAN_LIMIT
+
+
 def make_page(
-    stubs: Iterator[Stub],
-    test: Callable[[Stub], bool],
-    size: int,
-    scope: str,
-    selected: Selection,
+    stubs: Iterator[Stub], test: Callable[[Stub], bool], reading: Reading, selected: Selection
 ) -> dict[str, Any]:
-    """The page of up to `size` matching posts from `stubs` (newest first); `scope` binds its next_token."""
-    wanted = size
+    """The page of matching posts from `stubs` (newest first). With few matches it's short, or empty, and goes on."""
+    size = wanted = reading.size
     found: list[Stub] = []
     last_seen: Stub | None = None
     more = False
-    for stub in islice(stubs, SCAN_LIMIT):
+    for stub in islice(stubs, reading.scan):
         if test(stub):
             if not found:
                 wanted = size - _shortfall(size, stub.id)
@@ -52,7 +60,7 @@ def make_page(
         more = next(stubs, None) is not None
     body = render([build(stub) for stub in found], selected)
     if more and last_seen is not None:
-        body["meta"]["next_token"] = make_token(scope, last_seen.id)
+        body["meta"]["next_token"] = make_token(reading.scope, last_seen.id)
     return body
 
 
@@ -94,6 +102,7 @@ def _includes(posts: list[Post], selected: Selection, shown: frozenset[str]) -> 
     accounts: list[Account] = []
     tweets: list[dict[str, Any]] = []
     media: list[dict[str, Any]] = []
+    places: list[dict[str, Any]] = []
     for post in posts:
         referenced = post.referenced if expansions & _REFERENCED else []
         tweets += referenced
@@ -109,12 +118,16 @@ def _includes(posts: list[Post], selected: Selection, shown: frozenset[str]) -> 
             accounts += [account for account in post.mentioned if account.kind != "suspended"]
         if "attachments.media_keys" in expansions:
             media += post.media
+        if "geo.place_id" in expansions:
+            places += post.places
     user_fields = DEFAULT_USER_FIELDS | selected.user_fields
     media_fields = DEFAULT_MEDIA_FIELDS | selected.media_fields
+    place_fields = DEFAULT_PLACE_FIELDS | selected.place_fields
     includes = {
         "users": [_only(user_body(account), user_fields) for account in dict.fromkeys(accounts)],
         "tweets": [_only(tweet, shown) for tweet in _each_once(tweets, "id")],
         "media": [_only(item, media_fields) for item in _each_once(media, "media_key")],
+        "places": [_only(place, place_fields) for place in _each_once(places, "id")],
     }
     return {kind: items for kind, items in includes.items() if items}
 

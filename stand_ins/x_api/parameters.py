@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from .errors import invalid_request, not_one_of, out_of_range
+from .errors import invalid_request, invalid_together, not_one_of, out_of_range
 from .vocabulary import (
     OLD_EXPANSION,
     OLD_FIELD,
@@ -21,7 +21,8 @@ from .world import digest, id_at
 
 USERNAME = r"^[A-Za-z0-9_]{1,15}$"
 USER_ID = r"^[0-9]{1,19}$"
-FIRST_MOMENT = datetime(2010, 11, 6, tzinfo=UTC)
+FIRST_MOMENT = datetime(2006, 3, 21, tzinfo=UTC)
+FIRST_MOMENT_OF_TIMELINES = datetime(2010, 11, 6, tzinfo=UTC)
 
 USER_FIELDS = names(
     "affiliation confirmed_email connection_status created_at description entities id is_identity_verified location "
@@ -36,6 +37,7 @@ MEDIA_FIELDS = names(
     "alt_text duration_ms height media_key non_public_metrics organic_metrics preview_image_url promoted_metrics "
     "public_metrics type url variants width"
 )
+PLACE_FIELDS = names("contained_within country country_code full_name geo id name place_type")
 OBJECT_PARAMETERS = names(
     "tweet.fields post.fields expansions user.fields media.fields poll.fields place.fields",
 )
@@ -51,6 +53,7 @@ class Selection:
     expansions: frozenset[str]
     user_fields: frozenset[str]
     media_fields: frozenset[str]
+    place_fields: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,7 @@ def selection(query: Mapping[str, str]) -> Selection:
         expansions=frozenset(OLD_EXPANSION.get(name, name) for name in expansions),
         user_fields=choices(query, "user.fields", USER_FIELDS),
         media_fields=choices(query, "media.fields", MEDIA_FIELDS),
+        place_fields=choices(query, "place.fields", PLACE_FIELDS),
     )
 
 
@@ -132,12 +136,16 @@ def post_id(query: Mapping[str, str], name: str) -> int | None:
 def window(query: Mapping[str, str], now: datetime, *, reach: timedelta | None, delay_seconds: int) -> Window:
     """The ids asked for.
 
-    since_id goes before start_time, until_id before end_time. A search (delay_seconds > 0) shows nothing newer than
-    `delay_seconds`, refuses an end_time less than 10 s old, and with a `reach` refuses to look further back.
+    On a timeline since_id goes before start_time, until_id before end_time. A search (delay_seconds > 0) refuses ids
+    beside times, shows nothing newer than `delay_seconds`, refuses an end_time less than 10 s old, and with a `reach`
+    refuses to look further back.
     """
     start, end = moment(query, "start_time"), moment(query, "end_time")
     since_id, until_id = post_id(query, "since_id"), post_id(query, "until_id")
-    earliest = max(FIRST_MOMENT, now - reach) if reach else FIRST_MOMENT
+    if delay_seconds:
+        refuse_ids_beside_times(query)
+    first = FIRST_MOMENT if delay_seconds else FIRST_MOMENT_OF_TIMELINES
+    earliest = max(first, now - reach) if reach else first
     for name, value in (("start_time", start), ("end_time", end)):
         # Whole seconds: a client that computes "7 days ago" and sends it at once must not fail on the fraction.
         if value is not None and value < earliest - timedelta(seconds=1):
@@ -159,6 +167,15 @@ def window(query: Mapping[str, str], now: datetime, *, reach: timedelta | None, 
     oldest_id = since_id + 1 if since_id is not None else id_at(start or earliest)
     before_id = until_id if until_id is not None else id_at(end or newest)
     return Window(oldest_id, min(before_id, id_at(now)))
+
+
+def refuse_ids_beside_times(query: Mapping[str, str]) -> None:
+    """A search takes the one or the other (recorded in 2021, 2022 and 2023)."""
+    ids = {name: query[name] for name in ("since_id", "until_id") if name in query}
+    times = {name: query[name] for name in ("start_time", "end_time") if name in query}
+    if ids and times:
+        message = "Invalid use of 'since_id' or 'until_id' in conjunction with 'start_time' or 'end_time'."
+        raise invalid_together(ids | times, message)
 
 
 # ---- page tokens -------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from .texts import (
     link,
     sentence,
 )
-from .world import Account, Stub, account_named, account_with, digest, time_of
+from .world import Account, Stub, account_named, account_with, digest, earlier_id, time_of
 
 SHOWN_CHARACTERS = 275  # a longer text is cut here and stands whole in note_tweet only
 RETWEET_CHARACTERS = 140
@@ -40,6 +40,7 @@ class Post:
     versions: list[dict[str, Any]] = field(default_factory=list)
     mentioned: list[Account] = field(default_factory=list)
     media: list[dict[str, Any]] = field(default_factory=list)
+    places: list[dict[str, Any]] = field(default_factory=list)
     problems: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """Partial errors by the expansion that brings them up."""
 
@@ -62,6 +63,8 @@ def build(stub: Stub) -> Post:
                 errors.suspended_user("entities.mentions.username", account.username)
             ]
     _apply(stub, post, rng)
+    _tag_place(stub, post)
+    _head_article(stub, post)
     post.body.update(extra)
     return post
 
@@ -182,6 +185,7 @@ def _apply(stub: Stub, post: Post, rng: Random) -> None:
             body["possibly_sensitive"] = True
         case "photo":
             _attach_photo(stub, post)
+            _add_video(stub, post)
         case "without_lang":
             del body["lang"]
         case "reply" | "self_reply" | "reply_hidden":
@@ -195,7 +199,7 @@ def _apply(stub: Stub, post: Post, rng: Random) -> None:
 
 
 def _earlier_id(stub: Stub, rng: Random) -> int:
-    return stub.id - (rng.randrange(60_000, 40_000_000) << 22)
+    return earlier_id(stub.id, rng.randrange(60_000, 40_000_000))
 
 
 def _other_post(stub: Stub, username: str, rng: Random) -> dict[str, Any]:
@@ -240,7 +244,7 @@ def _retweet(stub: Stub, post: Post, rng: Random) -> None:
 
 def _edit(stub: Stub, post: Post, rng: Random) -> None:
     """Each edit is a post of its own with its own id; timeline and search return the newest only."""
-    ids = sorted(stub.id - (rng.randrange(5_000, 1_500_000) << 22) for _ in range(rng.randrange(1, 4)))
+    ids = sorted(earlier_id(stub.id, rng.randrange(5_000, 1_500_000)) for _ in range(rng.randrange(1, 4)))
     history = [str(post_id) for post_id in [*ids, stub.id]]
     left = 5 - len(ids)
     until = timestamp(time_of(ids[0]) + EDITABLE)
@@ -261,6 +265,55 @@ def _attach_photo(stub: Stub, post: Post) -> None:
     post.body |= {"text": text, "entities": entities, "attachments": {"media_keys": [key]}}
     address = f"https://pbs.twimg.com/media/{stub.id % 10**9}.jpg"
     post.media.append({"media_key": key, "type": "photo", "url": address, "width": 1200, "height": 800})
+
+
+def _add_video(stub: Stub, post: Post) -> None:
+    """Every third post with a photo has a video, too: its address is in its variants, and in its preview."""
+    if digest("video", stub.id) % 3:
+        return
+    key, address = f"7_{stub.id - 6}", f"https://video.twimg.com/ext_tw_video/{stub.id - 6}"
+    post.body["attachments"]["media_keys"].append(key)
+    playlist = {"content_type": "application/x-mpegURL", "url": f"{address}/pl/list.m3u8"}
+    files = [
+        {"bit_rate": rate, "content_type": "video/mp4", "url": f"{address}/vid/{rate}.mp4"}
+        for rate in (256_000, 2_176_000, 832_000)
+    ]
+    post.media.append(
+        {
+            "media_key": key,
+            "type": "video",
+            "preview_image_url": f"https://pbs.twimg.com/ext_tw_video_thumb/{stub.id - 6}/img.jpg",
+            "duration_ms": 71_292,
+            "width": 1280,
+            "height": 720,
+            "public_metrics": {"view_count": digest("views", stub.id) % 100_000},
+            "variants": [playlist, *files],
+        }
+    )
+
+
+PLACES = (
+    ("3078869807f9dd36", "Berlin", "Germany", "DE"),
+    ("0023c19311cdf0fc", "Soledad", "Colombia", "CO"),
+    ("2fb8ef9c51c8d547", "Nagpur", "India", "IN"),
+)
+
+
+def _tag_place(stub: Stub, post: Post) -> None:
+    """One post in ten says where it was written."""
+    number = digest("place", stub.id)
+    if number % 10:
+        return
+    place_id, name, country, code = PLACES[number // 10 % len(PLACES)]
+    post.body["geo"] = {"place_id": place_id}
+    place = {"id": place_id, "name": name, "full_name": f"{name}, {country}", "country": country}
+    post.places.append(place | {"country_code": code, "place_type": "city"})
+
+
+def _head_article(stub: Stub, post: Post) -> None:
+    """Some long posts are articles, which have a title."""
+    if stub.recipe == "long" and digest("article", stub.id) % 2:
+        post.body["article"] = {"title": f"On things & such, part {stub.id % 100}"}
 
 
 # ---- users -------------------------------------------------------------------------------------------------------

@@ -18,7 +18,9 @@ KEYS = names(
     "entities urls hashtags mentions tag username expanded_url url note_tweet note_post public_metrics like_count "
     "retweet_count repost_count reply_count quote_count bookmark_count impression_count referenced_tweets "
     "referenced_posts edit_history_tweet_ids edit_history_post_ids withheld country_codes author possibly_sensitive "
-    "in_reply_to_user_id conversation_id lang event_type __tweetlake __twarc collected_at retrieved_at account"
+    "in_reply_to_user_id conversation_id lang event_type attachments media media_keys media_key variants "
+    "bit_rate content_type preview_image_url article article_title title geo place_id full_name places "
+    "__tweetlake __twarc collected_at retrieved_at account"
 )
 
 ODD_TEXTS = {
@@ -116,6 +118,9 @@ POST = st.fixed_dictionaries(
         "withheld": ANYTHING,
         "author": ANYTHING,
         "in_reply_to_user_id": ANYTHING,
+        "attachments": ANYTHING,
+        "article": ANYTHING,
+        "geo": ANYTHING,
     },
 )
 PAGE = st.fixed_dictionaries(

@@ -1,7 +1,7 @@
 """What reading costs, in one table, and what a run has spent.
 
 X bills reads per object returned (docs.x.com, getting-started/pricing), the same object once per UTC day, and only
-successful answers. All figures are USD.
+successful answers. Media and places, which come with the posts, have no price on that page. All figures are USD.
 """
 
 from __future__ import annotations

@@ -97,6 +97,13 @@ class Bucket:
             answer = self._unless(MISSING | REFUSED, self.s3.client.get_object, **self._place(key))
             return cast("bytes", answer["Body"].read()) if answer else None
 
+    def fetch(self, key: str, file: Path) -> bool:
+        with self.s3.errors_of(self.uri(key)):
+            if not self._head(key):
+                return False
+            self.s3.client.download_file(**self._place(key), Filename=str(file), Config=self.s3.transfer)
+            return True
+
     def size(self, key: str) -> int | None:
         with self.s3.errors_of(self.uri(key)):
             answer = self._head(key)

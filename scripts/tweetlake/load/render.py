@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet
 
-from ..columns import COLUMN_NAMES, arrow_schema
+from ..columns import COLUMN_NAMES, CONTENT_NAMES, arrow_schema
 from .cells import csv_cells, csv_header, csv_lines
 
 
@@ -22,7 +22,7 @@ def write_rows(
 
     Returns the SHA-256 of the CSV without collected_at: equal when the posts are the same.
     """
-    content = hashlib.sha256(csv_header(COLUMN_NAMES[:-1]))
+    content = hashlib.sha256(csv_header(CONTENT_NAMES))
     with (
         csv_file.open("wb") as csv,
         pyarrow.parquet.ParquetWriter(parquet_file, arrow_schema(), compression="zstd") as parquet,
@@ -33,7 +33,7 @@ def write_rows(
             parquet.write_table(table)
             cells = csv_cells(table)
             csv.write(csv_lines(cells))
-            content.update(csv_lines(cells.drop_columns(["collected_at"])))
+            content.update(csv_lines(cells.select(CONTENT_NAMES)))
     return content.hexdigest()
 
 

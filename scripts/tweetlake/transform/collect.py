@@ -21,10 +21,12 @@ from ..raw import JsonObject, Page
 from . import schema
 from .rejects import Rejects
 from .rows import (
+    CREATED_AT,
     EDIT_HISTORY_IDS,
     RowError,
     Rules,
     collected_at_of,
+    day_of_id,
     day_of_post,
     reason_to_leave_out,
     row_of,
@@ -45,6 +47,16 @@ class Harvest:
     rejects: Rejects
     posts_in: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
+    superseded: dict[date, set[str]] = field(
+        default_factory=dict
+    )  # by day of an edit: its older versions of other days
+
+    def note_versions(self, post_id: int, day: date, history: list[str]) -> None:
+        """A copy says which versions its post has, oldest first. `day`: of the copy."""
+        self.rows.note_version(post_id, int(history[0]))
+        if len(history) > 1:
+            older = {version for version in history if int(version) < post_id}
+            self.superseded.setdefault(day, set()).update(v for v in older if day_of_id(int(v)) not in (day, None))
 
 
 @contextlib.contextmanager
@@ -102,7 +114,7 @@ def take(page: Page, rules: Rules, harvest: Harvest, batch: Batch) -> None:
         harvest.left_out["duplicates"] += post_id in batch
         batch[post_id] = row  # the later copy: its metrics are newer
         if history:  # not every copy has one
-            harvest.rows.note_version(post_id, int(history[0]))
+            harvest.note_versions(post_id, row[CREATED_AT].date(), history)
 
 
 def bring_in(batch: Batch, check: Any, rules: Rules, harvest: Harvest) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from ..columns import COLUMN_NAMES, Row
 from ..raw import JsonObject, Page, objects
 
+CREATED_AT = COLUMN_NAMES.index("created_at")
 IS_REPLY = COLUMN_NAMES.index("is_reply")
 IS_RETWEET = COLUMN_NAMES.index("is_retweet")
 EDIT_HISTORY_IDS = COLUMN_NAMES.index("edit_history_ids")
@@ -75,6 +76,7 @@ def row_of(post: JsonObject, page: Page, collected_at: datetime | None) -> Row:
     if not isinstance(metrics, dict):
         metrics = {}
     withheld = post.get("withheld")
+    media_types, media_urls = media_lists(post, original, page)
     return (
         post_id,
         created_at,
@@ -100,6 +102,10 @@ def row_of(post: JsonObject, page: Page, collected_at: datetime | None) -> Row:
         flag_or_none(post.get("possibly_sensitive")),
         texts(withheld.get("country_codes")) if isinstance(withheld, dict) else None,
         collected_at,
+        media_types,
+        media_urls,
+        article_title_of(post),
+        place_of(post, page),
     )
 
 
@@ -247,6 +253,56 @@ def entity_lists(entities: Any) -> tuple[list[str] | None, list[str] | None, lis
     )
 
 
+def media_lists(post: JsonObject, original: JsonObject | None, page: Page) -> tuple[list[str] | None, list[str] | None]:
+    """(type, address) of each photo, video and GIF, in their order. Those of a retweet may hang on its original only.
+
+    None when the API gave no attachments, or not what they are.
+    """
+    attachments = post.get("attachments")
+    if attachments is None and original is not None:
+        attachments = original.get("attachments")
+    if not isinstance(attachments, dict):
+        return None, None
+    keys = attachments.get("media_keys")
+    if "media" in attachments:  # `twarc2 flatten` puts them here
+        media = objects(attachments["media"])
+    elif isinstance(keys, list):
+        media = [page.media[key] for key in keys if isinstance(key, str) and key in page.media]
+        if keys and not media:
+            return None, None
+    else:
+        return [], []  # a poll
+    types = [text for medium in media if (text := text_or_none(medium.get("type")))]
+    return types, texts([address_of(medium) for medium in media])
+
+
+def address_of(medium: JsonObject) -> Any:
+    """Of a photo, of a video's best MP4, or at least of its preview."""
+    variants = [v for v in objects(medium.get("variants")) if v.get("content_type") == "video/mp4" and v.get("url")]
+    rates = [rate if isinstance(rate := v.get("bit_rate"), int) else 0 for v in variants]
+    best = variants[rates.index(max(rates))].get("url") if variants else None
+    return medium.get("url") or best or medium.get("preview_image_url")
+
+
+def article_title_of(post: JsonObject) -> str | None:
+    """The title of a long article. X describes neither field: the title is taken as text, or as `title` within."""
+    for value in (post.get("article_title"), post.get("article")):
+        title = value.get("title") if isinstance(value, dict) else value
+        if isinstance(title, str):
+            return text_or_none(unescape(title))
+    return None
+
+
+def place_of(post: JsonObject, page: Page) -> str | None:
+    """The full name of the place the author has tagged; `twarc2 flatten` writes it into `geo`."""
+    geo = post.get("geo")
+    if not isinstance(geo, dict):
+        return None
+    place_id = geo.get("place_id")
+    known = page.places.get(place_id) if isinstance(place_id, str) else None
+    return text_or_none(known if known is not None else geo.get("full_name"))
+
+
 def day_of_post(post: JsonObject) -> date | None:
     """The UTC day of a post that can't be a row: from created_at, else from its id."""
     try:
@@ -254,9 +310,13 @@ def day_of_post(post: JsonObject) -> date | None:
     except RowError:
         pass
     try:
-        number = int(id_of(post, "id", required=True) or 0)
+        return day_of_id(int(id_of(post, "id", required=True) or 0))
     except RowError:
         return None
+
+
+def day_of_id(number: int) -> date | None:
+    """The UTC day of a post, by its id; None for those from before ids held their time."""
     if number < FIRST_SNOWFLAKE:
         return None
     return (datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=(number >> 22) + SNOWFLAKE_EPOCH_MS)).date()
