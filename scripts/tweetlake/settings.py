@@ -257,10 +257,12 @@ def read_encryption(environ: Mapping[str, str], option: str | None = None) -> En
         raise UsageError(f"{setting} {text!r} isn't known.", hint="Write AES256, aws:kms or aws:kms:KEY.")
     if key and method != "aws:kms":
         raise UsageError(
-            "TWITTER_ETL_SSE_KMS_KEY_ID is of no use without aws:kms.", hint="Set TWITTER_ETL_SSE=aws:kms, or leave it."
+            "TWITTER_ETL_SSE_KMS_KEY_ID is of no use without aws:kms.",
+            hint="Set TWITTER_ETL_SSE to aws:kms, or leave the key out.",
         )
     if key and not re.fullmatch(r"[A-Za-z0-9:/_-]{1,2048}", key):
-        raise UsageError(f"{key!r} isn't a KMS key.", hint="Give its id, its ARN or the ARN of an alias.")
+        setting = setting if own_key else "TWITTER_ETL_SSE_KMS_KEY_ID"
+        raise UsageError(f"{setting} {key!r} isn't a key of KMS.", hint="Give its id, its ARN or the ARN of an alias.")
     return Encryption(method, key)
 
 
