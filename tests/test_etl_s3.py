@@ -191,7 +191,8 @@ def test_a_refused_look_at_the_bucket_tells_the_reason(
     writes = fault in ("denied_by_policy", "access_denied")  # who may not look may still be allowed to write
     gate.armed += [S3Fault(fault, method) for method in ("HEAD", "GET", *["POST"] * writes)]
     run = rebuild(env, s3, pages(tmp_path))
-    assert run.code == 7 and code in run.summary["error"] and hint in run.summary["hint"], run.log
+    assert run.code == 7 and hint in run.summary["hint"], run.log
+    assert run.summary["error"].startswith(f"The bucket {s3.bucket} refused: {code}")
     assert s3.all_keys() == []
 
 
@@ -213,6 +214,7 @@ def test_the_region_corrects_itself_and_is_named(s3: S3, env: dict[str, str], ga
     gate.armed.append(S3Fault("wrong_region", ""))
     run = rebuild(env, s3, pages(tmp_path))
     assert run.code == 0 and run.rows == 3, run.log
+    assert f"The bucket {s3.bucket} is in eu-central-1, not in us-east-1: set AWS_DEFAULT_REGION" in run.log
 
 
 # ---- proxies ---------------------------------------------------------------------------------------------------------
