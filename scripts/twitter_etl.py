@@ -35,7 +35,8 @@ from tweetlake.load.guard import Guard
 from tweetlake.load.landed import Coming, Kinds, Origin
 from tweetlake.load.manifest import RAW
 from tweetlake.logs import set_up
-from tweetlake.raw import Page, RawCounts, read_pages
+from tweetlake.raw import Page, RawCounts
+from tweetlake.reading.pages import read_pages
 from tweetlake.s3 import S3
 from tweetlake.settings import Settings, read_settings, secrets_in
 from tweetlake.summary import Summary
@@ -109,7 +110,8 @@ def run(settings: Settings, spend: Spend, summary: Summary) -> None:
     destination.check()  # before a post is paid for
     if settings.from_raw:
         counts = RawCounts()
-        land(settings, destination, Recording(read_pages(settings.from_raw, counts, s3), counts), summary)
+        pages = read_pages(settings.from_raw, counts, s3, settings.source.account)
+        land(settings, destination, Recording(pages, counts), summary)
     else:
         run_from_x(settings, destination, deadline, spend, summary)
 
@@ -191,13 +193,14 @@ def land(settings: Settings, destination: Destination, recording: Recording, sum
     from tweetlake.load.commit import commit  # with pandas, pyarrow and pandera: only now that the posts are there
     from tweetlake.transform.collect import collected, refuse_too_many
 
+    summary.read.append(recording.counts)
     with collected(recording.read(), rules_of(settings, recording), recording.day) as harvest:
         summary.add_posts(
             recording.counts, posts_in=harvest.posts_in, rejected=len(harvest.rejects), left_out=harvest.left_out
         )
         if recording.drain is None:
             refuse_nothing(settings, harvest, recording.counts)
-        refuse_too_many(harvest, settings.max_reject_percent)
+        refuse_too_many(harvest, recording.counts.unreadable, settings.max_reject_percent)
         partitions: Iterable[Partition] = partitions_of(settings, recording, harvest)
         if recording.drain is None:
             coming = Coming(recording.origin, kinds_of(settings), bool(settings.latest), settings.newest, from_raw=True)
@@ -248,8 +251,8 @@ def refuse_nothing(settings: Settings, harvest: Harvest, counts: RawCounts) -> N
     """Raw pages without a post, or without one of the days asked for, are a mistake and not an empty day."""
     if not harvest.posts_in:
         raise BadDataError(
-            f"--from-raw {settings.from_raw} has no posts: {counts.lines} lines, {counts.bad_lines} unreadable.",
-            hint="Counts, users, lists and pages of errors only make no rows. Nothing was written.",
+            f"--from-raw {settings.from_raw} has no posts{counts.instead()}.",
+            hint="docs/data.md lists what can be read. Nothing was written.",
         )
     if settings.days and not harvest.rows.rows and not harvest.rejects.days:
         raise BadDataError(
@@ -277,8 +280,7 @@ def facts_of(
         **origin,
         "posts_in": harvest.posts_in,
         "left_out": dict(harvest.left_out),
-        "bad_lines": counts.bad_lines,
-        "partial_errors": dict(counts.partial_errors),
+        **counts.facts(),
     }
 
 

@@ -13,6 +13,7 @@ EXAMPLES = """examples:
   twitter_etl.py --account nasa --start 2026-08-01 --end 2026-08-07 --to ./lake --max-cost 2
   twitter_etl.py --query '"data engineering" lang:en' --latest 50 --to s3://my-bucket/research --name de
   twitter_etl.py --from-raw ./lake/twitter_raw --to ./rebuilt      (no network, no cost)
+  twitter_etl.py --from-raw twitter-2026-08-20.zip --to ./mine     (X's archive, as you downloaded it)
 
 environment (or the same names in --env-file):
   X_BEARER_TOKEN                    app-only access; or, as a user, all four of OAuth 1.0a:
@@ -51,13 +52,15 @@ def build_parser() -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    source = parser.add_argument_group("what to collect (one of)").add_mutually_exclusive_group(required=True)
+    source = parser.add_argument_group("what to collect (one of)")
     source.add_argument("--account", metavar="NAME", help="posts of this account, without the @")
     source.add_argument("--query", metavar="Q", help="posts found by this search, in X's query language")
     source.add_argument(
         "--from-raw",
-        metavar="PATH",
-        help="no API call: rebuild from pages kept earlier; a file or folder of JSON Lines (.gz too), or s3://...",
+        metavar="FILE|FOLDER|-|s3://...",
+        help="no API call: posts that were kept earlier, by this program or others, as JSON in any layout, packed or "
+        "not: pages, single and flattened posts, streams, v1.1, X's own archive (with --account NAME, where it "
+        "doesn't say whose it is); - is standard input",
     )
     when = parser.add_argument_group("when (default: yesterday, UTC)")
     when.add_argument("--date", metavar="D", help="posts created on this UTC day, YYYY-MM-DD")

@@ -1,35 +1,24 @@
-"""Pages of the API as they came: JSON Lines, one page a line. Reading accepts what others keep, too (twarc2).
+"""Pages of posts: the common language of the chapters, whatever they were read from.
 
-Known shapes of a line: a response page (`data` a list, or one post of a lookup or a stream), a post by itself
-(`twarc2 flatten`), and lines without posts: counts, users, lists, compliance results, pages of errors only.
+A page of the API (`data` a list, or one post of a lookup or a stream) or a post by itself becomes a Page here; what
+else people keep is brought into the same shape by reading/formats.
 """
 
 from __future__ import annotations
 
-import gzip
 import json
-import logging
-import zlib
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
 import orjson
 
-from .errors import BadDataError, UsageError
-from .s3 import S3
-
-log = logging.getLogger(__name__)
+from .errors import BadDataError
 
 JsonObject = dict[str, Any]
 OWN_KEY = "__tweetlake"  # what we add to a page when we keep it: collected_at, account, request
-BAD_LINES_NAMED = 20  # more are only counted
 POST_MARKS = ("text", "edit_history_tweet_ids", "edit_history_post_ids", "author_id")
 REPLACED = "_replaced"  # a folder of pages that others have replaced: kept, and not read with the rest
-RAW_SUFFIXES = (".jsonl", ".json", ".ndjson", ".jsonl.gz", ".json.gz", ".ndjson.gz")
 
 
 @dataclass
@@ -45,13 +34,17 @@ class Page:
     meta: JsonObject = field(default_factory=dict)
     own: JsonObject = field(default_factory=dict)  # what OWN_KEY holds
     collected_at: str | None = None
+    kind: str = "v2 pages"  # the format, or for want of posts what it is instead
+    dated_by_id: int = 0  # posts whose created_at was made from their id
+    cut_texts: int = 0  # posts that are known to be longer than the text that came
     line: bytes = b""  # what the posts were read from, while they hold only what a row needs (see decode.py)
+    originals: list[JsonObject] = field(default_factory=list)  # the posts before they were brought into this shape
 
     def whole_post(self, index: int) -> JsonObject:
         """The post as it came, with all its keys."""
         if self.line:
             self.posts, self.line = page_of(parse_json(self.line)).posts, b""
-        return self.posts[index]
+        return (self.originals or self.posts)[index]
 
     @property
     def next_token(self) -> str | None:
@@ -63,10 +56,31 @@ class Page:
 class RawCounts:
     """What was met while reading; `Counter`s, so that a kind never seen isn't named."""
 
-    lines: int = 0
-    bad_lines: int = 0
-    lines_without_posts: int = 0
+    documents: int = 0  # JSON documents, those that can't be read included
+    unreadable: int = 0
+    formats: Counter[str] = field(default_factory=Counter)  # posts by the format they came in
+    without_posts: Counter[str] = field(default_factory=Counter)  # documents by what they are instead
+    skipped_files: dict[str, str] = field(default_factory=dict)  # the reason by name
+    dated_by_id: int = 0
+    cut_texts: int = 0
     partial_errors: Counter[str] = field(default_factory=Counter)
+
+    def facts(self) -> JsonObject:
+        """For the manifest and the summary. `bad_lines` has kept its name: they were lines once."""
+        seldom = {"created_at_from_id": self.dated_by_id, "texts_cut": self.cut_texts}
+        return {
+            "bad_lines": self.unreadable,
+            "formats": dict(self.formats),
+            "partial_errors": dict(self.partial_errors),
+            **{name: posts for name, posts in seldom.items() if posts},
+        }
+
+    def instead(self) -> str:
+        """What was there in the place of posts, for a message."""
+        found = [f"{documents} x {name}" for name, documents in self.without_posts.most_common(5)]
+        found += [f"{self.unreadable} unreadable"] * bool(self.unreadable)
+        found += dict.fromkeys(self.skipped_files.values())
+        return f" but {', '.join(found[:10])}" if found else ""
 
 
 def parse_json(line: bytes) -> Any:
@@ -162,17 +176,6 @@ def page_of(document: Any) -> Page:
     return page
 
 
-def read_page(line: bytes) -> Page:
-    """The page of one line, read the quick way where that is possible. Raises ValueError when it isn't JSON."""
-    from .decode import needed_of
-
-    if (needed := needed_of(line)) is None:
-        return page_of(parse_json(line))
-    page = page_of(needed)
-    page.line = line
-    return page
-
-
 def error_kind(error: JsonObject) -> str:
     """not-found, suspended, not-authorized, or the last part of the problem's type. Its host changes over time
     (api.twitter.com, api.x.com), so only the last part counts."""
@@ -181,81 +184,3 @@ def error_kind(error: JsonObject) -> str:
         return "suspended"
     kinds = {"resource-not-found": "not-found", "not-authorized-for-resource": "not-authorized"}
     return kinds.get(problem, problem or "unknown")
-
-
-def read_pages(path: str, counts: RawCounts, s3: S3 | None = None) -> Iterator[Page]:
-    """All pages of a file, a folder or, with `s3`, an s3:// prefix, in the order of their names. `counts` fills as it
-    goes.
-
-    Raises UsageError when there is nothing to read, BadDataError when not a single line can be read.
-    """
-    files = 0
-    for name, opened in _open_all(path, s3):
-        files += 1
-        with opened as stream:
-            yield from _pages_of_file(name, stream, counts)
-    if not files:
-        raise UsageError(f"--from-raw {path}: no file of pages there ({', '.join(RAW_SUFFIXES)}).")
-    if counts.bad_lines and counts.bad_lines == counts.lines:
-        raise BadDataError(f"--from-raw {path}: none of its {counts.lines} lines is JSON.")
-
-
-def _pages_of_file(name: str, stream: IO[bytes], counts: RawCounts) -> Iterator[Page]:
-    number = 0
-    try:
-        for number, line in enumerate(stream, start=1):
-            if line.isspace():
-                continue
-            counts.lines += 1
-            try:
-                page = read_page(line)
-            except ValueError as error:
-                _bad_line(name, number, str(error), counts)
-                continue
-            counts.lines_without_posts += not page.posts
-            counts.partial_errors.update(error_kind(error) for error in page.errors)
-            yield page
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:  # a torn .gz: what came before it is good
-        counts.lines += 1
-        _bad_line(name, number + 1, f"the compressed file is damaged from here on: {error}", counts)
-    except OSError as error:
-        raise UsageError(f"The pages in {name} can't be read: {error.strerror or error}.") from None
-
-
-def _bad_line(name: str, number: int, reason: str, counts: RawCounts) -> None:
-    counts.bad_lines += 1
-    if counts.bad_lines <= BAD_LINES_NAMED:
-        log.warning("%s, line %d can't be read and is left out: %s", name, number, reason)
-
-
-def is_current(name: str) -> bool:
-    """Is this a file of pages, by its path below the folder to be read, and not one that was replaced?"""
-    return name.endswith(RAW_SUFFIXES) and REPLACED not in name.split("/")[:-1]
-
-
-def _open_all(path: str, s3: S3 | None) -> Iterator[tuple[str, AbstractContextManager[IO[bytes]]]]:
-    if s3 and path.startswith("s3://"):
-        yield from _open_s3(path, s3)
-        return
-    root = Path(path)
-    try:
-        if root.is_dir():
-            names = sorted(p for p in root.rglob("*") if is_current(str(p.relative_to(root))) and p.is_file())
-        else:
-            names = [root]
-        for name in names:
-            # A page is a long line: read it in large pieces.
-            opened = gzip.open(name, "rb") if name.suffix == ".gz" else name.open("rb", 1 << 20)  # noqa: SIM115 (caller)
-            yield str(name), cast("IO[bytes]", opened)
-    except OSError as error:
-        raise UsageError(f"--from-raw {path} can't be read: {error.strerror or error}.") from None
-
-
-def _open_s3(path: str, s3: S3) -> Iterator[tuple[str, AbstractContextManager[IO[bytes]]]]:
-    bucket, _, prefix = path.removeprefix("s3://").partition("/")
-    for key in s3.list_keys(bucket, prefix):
-        if not is_current(key.removeprefix(prefix)):
-            continue
-        body = s3.open_object(bucket, key)
-        stream = cast("IO[bytes]", gzip.GzipFile(fileobj=body)) if key.endswith(".gz") else body
-        yield f"s3://{bucket}/{key}", closing(stream)

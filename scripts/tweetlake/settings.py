@@ -55,7 +55,8 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Source:
-    """Whose posts: those of one account or one search, and which kinds of them. --from-raw has neither of the two."""
+    """Whose posts: those of one account or one search, and which kinds of them. --from-raw has neither of the two; an
+    account only where an archive doesn't say whose it is."""
 
     account: str | None = None
     query: str | None = None
@@ -134,6 +135,7 @@ def read_settings(
             environ.setdefault(name, value)
     if ca_bundle := environ.get("SSL_CERT_FILE"):
         environ.setdefault("REQUESTS_CA_BUNDLE", ca_bundle)  # requests and botocore read only this one
+    check_sources(args)
     account = check_account(args.account) if args.account is not None else None
     for option in ("latest", "limit"):
         if getattr(args, option) is not None and getattr(args, option) < 1:
@@ -190,6 +192,14 @@ def read_settings(
         ),
         app_owner=check_account(owner, "X_APP_OWNER") if (owner := environ.get("X_APP_OWNER", "").strip()) else None,
     )
+
+
+def check_sources(args: argparse.Namespace) -> None:
+    """One of the three; only --from-raw may have an account beside it. Raises UsageError."""
+    if args.account is None and args.query is None and args.from_raw is None:
+        raise UsageError("One of --account, --query and --from-raw is required.", hint="See twitter_etl.py --help.")
+    if args.query is not None and (args.account is not None or args.from_raw is not None):
+        raise UsageError("--query is not allowed with --account or --from-raw.", hint="Give one of them.")
 
 
 def read_env_file(path: Path) -> dict[str, str]:

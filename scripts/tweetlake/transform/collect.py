@@ -104,8 +104,7 @@ def take(page: Page, rules: Rules, harvest: Harvest, batch: Batch) -> None:
         try:
             row = row_of(post, page, collected_at)
         except RowError as error:
-            whole = page.whole_post(index)
-            reject(day_of_post(whole), str(error), whole, rules, harvest)
+            reject(day_of_post(post), str(error), page.whole_post(index), rules, harvest)
             continue
         if reason := reason_to_leave_out(row, rules):
             harvest.left_out[reason] += 1
@@ -135,15 +134,17 @@ def reject(day: date | None, reason: str, post: JsonObject, rules: Rules, harves
         harvest.rejects.add(day, reason, post)
 
 
-def refuse_too_many(harvest: Harvest, max_reject_percent: float) -> None:
+def refuse_too_many(harvest: Harvest, unreadable: int, max_reject_percent: float) -> None:
     """Raise BadDataError when more than `max_reject_percent` of the posts are rejected: then something is wrong with
-    the source, and a partition of the rest would be a lie. A few are only reported."""
-    rejects = len(harvest.rejects)
+    the source, and a partition of the rest would be a lie. A few are only reported. A document that can't be read
+    counts like a rejected post, for it holds one at least."""
+    rejects = len(harvest.rejects) + unreadable
     if not rejects:
         return
     posts = harvest.rows.rows + rejects
     percent = 100 * rejects / posts
     reasons, _ = harvest.rejects.of(None)
+    reasons["can't be read"] += unreadable
     ((reason, _),) = reasons.most_common(1)
     text = f"{rejects} of {posts} posts ({percent:.1f} %) don't pass validation, mostly: {reason}"
     if percent > max_reject_percent:
@@ -152,4 +153,4 @@ def refuse_too_many(harvest: Harvest, max_reject_percent: float) -> None:
             kept="Nothing was written to the lake.",
             hint=f"At most {max_reject_percent:g} % are accepted (--max-reject-percent).",
         )
-    log.warning("%s. They go to rejected.jsonl.", text)
+    log.warning("%s. %s", text, "They go to rejected.jsonl." if harvest.rejects else "What can't be read is left out.")
