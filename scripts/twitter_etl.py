@@ -205,8 +205,7 @@ def land(settings: Settings, destination: Destination, recording: Recording, sum
         if recording.drain is None:
             origin = origin_of(settings, recording)
             coming = Coming(origin, kinds_of(settings), bool(settings.latest), settings.newest, from_raw=True)
-            superseded = set[str]().union(*harvest.superseded.values())
-            partitions = guard_of(settings, destination).admitted(partitions, coming, superseded)
+            partitions = guard_of(settings, destination).admitted(partitions, coming)
         for partition in partitions:
             landed = commit(partition, destination)
             summary.days.append(landed)
@@ -251,6 +250,7 @@ def partitions_of(settings: Settings, recording: Recording, harvest: Harvest) ->
             collected_at=recording.drain.collected_at if recording.drain else None,
             facts=facts_of(settings, recording, harvest, reasons)
             | {"superseded": sorted(harvest.superseded.get(day, ()))},
+            newer_elsewhere=frozenset().union(*harvest.superseded.values()),
         )
 
 

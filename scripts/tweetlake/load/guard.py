@@ -63,19 +63,19 @@ class Guard:
 
         return dataclasses.replace(landed, origin=author_there(self.destination, manifest))
 
-    def admitted(self, partitions: Iterable[Partition], coming: Coming, superseded: set[str]) -> list[Partition]:
-        """The days of raw pages, each knowing what its old manifest knew. `superseded`: ids of posts that were edited
-        on a later day. Raises UsageError, before any is written, for a day that would lose posts or its source."""
-        return [self.admit(partition, coming, superseded) for partition in partitions]
+    def admitted(self, partitions: Iterable[Partition], coming: Coming) -> list[Partition]:
+        """The days of raw pages, each knowing what its old manifest knew. Raises UsageError, before any is written,
+        for a day that would lose posts or its source."""
+        return [self.admit(partition, coming) for partition in partitions]
 
-    def admit(self, partition: Partition, coming: Coming, superseded: set[str]) -> Partition:
+    def admit(self, partition: Partition, coming: Coming) -> Partition:
         from .rows_there import lost_posts  # pyarrow
 
         manifest = self.manifest_of(partition.day)
         if not manifest:
             return partition
         landed = Landed.of(manifest)
-        lost = lost_posts(self.destination, manifest, partition.chunks(), superseded)
+        lost = lost_posts(self.destination, manifest, partition)
         problem = objection(landed, dataclasses.replace(coming, lost=lost))
         if problem and not self.replace:
             raise self.refusal(partition.day, landed, problem, "Nothing was written.")

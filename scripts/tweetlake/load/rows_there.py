@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,6 +15,9 @@ from ..raw import JsonObject
 from .destinations import Destination
 from .landed import Landed, Origin
 from .manifest import PARQUET
+
+if TYPE_CHECKING:
+    from .commit import Partition
 
 
 def author_there(destination: Destination, manifest: JsonObject) -> Origin:
@@ -27,21 +30,16 @@ def author_there(destination: Destination, manifest: JsonObject) -> Origin:
     return Origin(names[0], ids[0])
 
 
-def lost_posts(
-    destination: Destination, manifest: JsonObject, chunks: Iterable[pa.Table], superseded: Collection[str]
-) -> int:
-    """How many posts of the day in the lake aren't in the rows to come, and weren't edited (`superseded`: on another
-    day) either."""
+def lost_posts(destination: Destination, manifest: JsonObject, partition: Partition) -> int:
+    """How many posts of the day in the lake aren't in the rows to come, in a newer version neither."""
     ids: list[pa.Array] = []
-    edited = set(superseded)
-    rows = 0
-    for chunk in chunks:
-        rows += chunk.num_rows
+    edited = set(partition.newer_elsewhere)
+    for chunk in partition.chunks():
         ids += chunk.column("id").chunks
         edited |= older_versions(chunk)
     there = rows_there(destination, manifest, ["id"])
     if there is None:
-        return max(0, Landed.of(manifest).rows - rows)
+        return max(0, Landed.of(manifest).rows - partition.rows)
     known = pa.concat_arrays([*ids, pa.array(sorted(edited), pa.string())])
     return pc.sum(pc.invert(pc.is_in(there.column("id"), value_set=known))).as_py() or 0
 
