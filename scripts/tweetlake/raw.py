@@ -44,6 +44,7 @@ class Page:
     own: JsonObject = field(default_factory=dict)  # what OWN_KEY holds
     collected_at: str | None = None
     line: bytes = b""  # what the posts were read from, while they hold only what a row needs (see decode.py)
+    is_plain: bool = False  # posts, included and media are those of plain.py instead of JSON objects
 
     def whole_post(self, index: int) -> JsonObject:
         """The post as it came, with all its keys."""
@@ -125,17 +126,11 @@ def page_of(document: Any) -> Page:
     if not isinstance(document, dict):
         return Page(posts=[])
     own = document.get(OWN_KEY)
-    twarc = document.get("__twarc")
-    collected_at = None
-    if isinstance(own, dict):
-        collected_at = own.get("collected_at")
-    elif isinstance(twarc, dict):
-        collected_at = twarc.get("retrieved_at")
     page = Page(
         posts=[],
         errors=objects(document.get("errors")),
         own=own if isinstance(own, dict) else {},
-        collected_at=collected_at if isinstance(collected_at, str) else None,
+        collected_at=collected_at_in(own, document.get("__twarc")),
     )
     # A page may have no `data` and still a next_token: X leaves out what is empty.
     candidates = objects(document["data"]) if "data" in document else [document]
@@ -160,10 +155,23 @@ def page_of(document: Any) -> Page:
     return page
 
 
+def collected_at_in(own: Any, twarc: Any) -> str | None:
+    """When the page was asked for, by what this program or twarc2 has added to it."""
+    collected_at = None
+    if isinstance(own, dict):
+        collected_at = own.get("collected_at")
+    elif isinstance(twarc, dict):
+        collected_at = twarc.get("retrieved_at")
+    return collected_at if isinstance(collected_at, str) else None
+
+
 def read_page(line: bytes) -> Page:
     """The page of one line, read the quick way where that is possible. Raises ValueError when it isn't JSON."""
     from .decode import needed_of
+    from .plain import plain_page
 
+    if (plain := plain_page(line)) is not None:
+        return plain
     if (needed := needed_of(line)) is None:
         return page_of(parse_json(line))
     page = page_of(needed)

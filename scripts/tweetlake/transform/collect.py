@@ -7,7 +7,7 @@ import gc
 import logging
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -19,6 +19,7 @@ from ..errors import BadDataError
 from ..files import temporary_files
 from ..raw import JsonObject, Page
 from . import schema
+from .quick import quick_row_of
 from .rejects import Rejects
 from .rows import (
     EDIT_HISTORY_IDS,
@@ -87,10 +88,11 @@ def no_search_for_cycles() -> Iterator[None]:
 def take(page: Page, rules: Rules, harvest: Harvest, batch: Batch) -> None:
     """Transform a page. Its rows go to the batch, all else is counted or rejected."""
     collected_at = collected_at_of(page)
+    make: Callable[..., Row] = quick_row_of if page.is_plain else row_of
     for index, post in enumerate(page.posts):
         harvest.posts_in += 1
         try:
-            row = row_of(post, page, collected_at)
+            row = make(post, page, collected_at)
         except RowError as error:
             whole = page.whole_post(index)
             reject(day_of_post(whole), str(error), whole, rules, harvest)
