@@ -58,7 +58,7 @@ test-slow: setup ## pytest, no host, the rest: faults at every step, hostile pag
 test-roles: setup-hosts ## Molecule: every role and the whole site on real systemd hosts
 	for scenario in $(ROLES) default; do echo "== molecule test -s $$scenario"; $(MOLECULE) test -s $$scenario; done
 
-test-role: setup-hosts ## Molecule: one role, ROLE=airflow, or the whole site, ROLE=default
+test-role: $(if $(ROLE),setup-hosts) ## Molecule: one role, ROLE=airflow, or the whole site, ROLE=default
 	$(if $(ROLE),,$(error Say which: make test-role ROLE=airflow))
 	$(MOLECULE) test -s $(ROLE)
 

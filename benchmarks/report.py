@@ -132,7 +132,7 @@ def steps(shares: dict[str, float]) -> str:
 
 def millions(runs: list[Measured], one_window: Measured) -> str:
     """Memory and time over the number of posts."""
-    peak = max(run.cost.peak_rss_mib for run in runs)
+    peak = max(run.cost.peak_rss_mib for run in (*runs, one_window))
     speeds = [marginal(small, large) for small, large in itertools.pairwise(runs)]
     spread = max(speeds) / min(speeds)
     goals = [

@@ -23,6 +23,7 @@ import twitter_etl
 from pandera.pandas import DataFrameSchema
 from tweetlake import decode, raw
 from tweetlake.load import commit as load
+from tweetlake.load import render
 from tweetlake.transform import collect, schema, store
 
 seconds: defaultdict[str, float] = defaultdict(float)
@@ -68,8 +69,8 @@ def main() -> int:
     watch(DataFrameSchema, "validate", "pandera")
     watch(store.RowStore, "add", "rows to the disk and back")
     watch(store.RowStore, "_gather", "rows to the disk and back")
-    watch(load, "csv_cells", "CSV")
-    watch(load, "csv_lines", "CSV")
+    watch(render, "csv_cells", "CSV")
+    watch(render, "csv_lines", "CSV")
     watch(pyarrow.parquet.ParquetWriter, "write_table", "Parquet")
     watch(load, "sha256_of", "checksums")
     from tweetlake.load.bucket import Bucket

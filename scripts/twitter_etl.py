@@ -18,7 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -32,6 +32,7 @@ from tweetlake.extract.prices import PRICES_SEEN_ON, Spend
 from tweetlake.load.destinations import Destination, open_destination
 from tweetlake.logs import set_up
 from tweetlake.raw import Page, RawCounts, read_pages
+from tweetlake.s3 import S3
 from tweetlake.settings import Settings, read_settings, secrets_in
 from tweetlake.summary import Summary
 from tweetlake.times import utc_now
@@ -84,11 +85,12 @@ def run(settings: Settings, spend: Spend, summary: Summary) -> None:
     if settings.plan:
         say_plan(settings, summary)
         return
-    destination = open_destination(settings.to)
+    s3 = S3(settings.timeout_seconds)
+    destination = open_destination(settings.to, s3)
     destination.check()  # before a post is paid for
     if settings.from_raw:
         counts = RawCounts()
-        land(settings, destination, Recording(read_pages(settings.from_raw, counts), counts), summary)
+        land(settings, destination, Recording(read_pages(settings.from_raw, counts, s3), counts), summary)
     else:
         run_from_x(settings, destination, spend, summary)
 
@@ -104,26 +106,26 @@ def say_plan(settings: Settings, summary: Summary) -> None:
 
 def run_from_x(settings: Settings, destination: Destination, spend: Spend, summary: Summary) -> None:
     """Each day by itself, extracted and landed, so that a failure later on takes nothing back."""
+    from tweetlake.extract.accounts import Accounts
     from tweetlake.extract.budget import Budget, Ledger
     from tweetlake.extract.client import XClient
-    from tweetlake.extract.drain import extract, spool_of
-    from tweetlake.extract.endpoints import post_usd_of, query_of, window_of
+    from tweetlake.extract.drain import extract
+    from tweetlake.extract.spool import Spool
+    from tweetlake.extract.window import windows_of
 
-    days: list[date | None] = list(settings.days) or [None]
-    query_of(settings)
-    for day in days:  # what X can't give is said before anything is paid
-        window_of(settings, day, datetime.now(UTC))
+    windows = windows_of(settings, utc_now())
     client = XClient(settings, spend, deadline=time.monotonic() + settings.deadline_seconds)
-    spend.post_usd = post_usd_of(settings)
+    spend.post_usd = windows[0].post_usd
     ledger = Ledger(settings.state_dir)
-    budget = Budget(ledger, spend, settings.max_cost_usd, settings.monthly_budget_usd, client.posts_this_month)
-    for day in days:
-        spool = spool_of(settings, day)
+    budget = Budget(ledger, client, settings.max_cost_usd, settings.monthly_budget_usd)
+    accounts = Accounts(settings.state_dir, settings.base_url)
+    for window in windows:
+        spool = Spool(settings.state_dir, settings.base_url, window)
         try:
-            drain = extract(settings, day, client, spool, budget)
+            drain = extract(window, client, spool, budget, accounts)
             counts = RawCounts()
             pages = read_pages(str(spool.path), counts)
-            land(settings, destination, Recording(pages, counts, day, drain, spool.path), summary)
+            land(settings, destination, Recording(pages, counts, window.day, drain, spool.path), summary)
             spool.remove()
         except (EtlError, KeyboardInterrupt) as ended:
             error = error_of(ended)

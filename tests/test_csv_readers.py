@@ -103,14 +103,14 @@ def as_cell(name: str, value: Any) -> str | None:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")) if isinstance(value, list) else str(value)
 
 
-def lists_read(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def lists_read(rows: list[dict[Any, Any]]) -> list[dict[str, Any]]:
     """JSON cells as lists: JSON may be written in several ways."""
     return [
         {name: json.loads(value) if name in LISTS and value else value for name, value in row.items()} for row in rows
     ]
 
 
-def same(found: list[dict[str, Any]], lake: Lake, *, without_null: bool = False) -> None:
+def same(found: list[dict[Any, Any]], lake: Lake, *, without_null: bool = False) -> None:
     """Compare cell by cell; `without_null`: for readers that can't tell nothing from an empty text."""
     expected = as_cells(lake.rows)
     if without_null:
@@ -180,7 +180,8 @@ def test_duckdb_reads_the_parquet_alike(lake: Lake) -> None:
     """Another implementation of Parquet, with the types of docs/data.md."""
     result = duckdb.execute("select * from read_parquet(?, hive_partitioning = false)", [str(lake.parquet)])
     types = {column[0]: str(column[1]) for column in result.description}
-    assert as_cells(result.to_arrow_table().to_pylist()) == as_cells(lake.rows)
+    table: pa.Table = result.to_arrow_table()
+    assert as_cells(table.to_pylist()) == as_cells(lake.rows)
     assert types["id"] == "VARCHAR" and types["likes"] == "BIGINT" and types["hashtags"] == "VARCHAR[]"
 
 

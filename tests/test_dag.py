@@ -10,6 +10,7 @@ import sys
 from copy import copy
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,7 +59,7 @@ SETTINGS = {
 class Project:
     """A DAG file with its settings, and a script that tells what it was started with."""
 
-    def __init__(self, folder: Path, **changed):
+    def __init__(self, folder: Path, **changed: Any) -> None:
         self.folder = folder
         (folder / "script.py").write_text(STAND_IN)
         self.exits_with(0)
@@ -73,14 +74,14 @@ class Project:
         (self.task,) = self.dag.tasks
 
     @property
-    def timetable(self):
+    def timetable(self) -> Any:
         """The timetable as the scheduler has it: after the DAG went through the database's serialization."""
         return DagSerialization.from_dict(DagSerialization.to_dict(self.dag)).timetable
 
     def exits_with(self, code: int) -> None:
         (self.folder / "exit_code").write_text(str(code))
 
-    def run(self, day: str | None = "2026-03-07", **params) -> list[str]:
+    def run(self, day: str | None = "2026-03-07", **params: Any) -> list[str]:
         """Render and execute the task for a data interval that starts on the day; the script's arguments."""
         context = {
             "params": {name: None for name in self.dag.params} | params,
@@ -96,35 +97,37 @@ class Project:
         self.result = task.execute(context)
         seen = json.loads((self.folder / "seen.json").read_text())
         self.environ = seen["environ"]
-        return seen["argv"]
+        return list(seen["argv"])
 
 
 @pytest.fixture
-def project(tmp_path, monkeypatch) -> Project:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     monkeypatch.setenv("TWITTER_ETL_SETTINGS", "set by Project")
     return Project(tmp_path)
 
 
-def test_parses_and_is_called_like_its_file(project):
+def test_parses_and_is_called_like_its_file(project: Project) -> None:
     assert project.dag.dag_id == DAG_FILE.stem
     assert project.dag.doc_md
     assert project.dag.tags
     assert not project.dag.is_paused_upon_creation
 
 
-def test_parsing_twice_gives_the_same_dag(project, tmp_path):
+def test_parsing_twice_gives_the_same_dag(project: Project, tmp_path: Path) -> None:
     """A DAG that differs from parse to parse gets a new version each time, and fills Airflow's database."""
     again = DagBag(tmp_path / "dags").dags[project.dag.dag_id]
     assert DagSerialization.to_dict(again) == DagSerialization.to_dict(project.dag)
 
 
-def test_without_settings_the_import_error_names_the_file(project, tmp_path, monkeypatch):
+def test_without_settings_the_import_error_names_the_file(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TWITTER_ETL_SETTINGS", str(tmp_path / "absent.json"))
     (message,) = DagBag(tmp_path / "dags").import_errors.values()
     assert "absent.json" in message
 
 
-def test_first_catchup_run_is_the_start_date_and_each_interval_one_day(project):
+def test_first_catchup_run_is_the_start_date_and_each_interval_one_day(project: Project) -> None:
     start = datetime(2026, 3, 1, tzinfo=timezone("UTC"))
     restriction = TimeRestriction(earliest=start, latest=None, catchup=True)
     first = project.timetable.next_dagrun_info(last_automated_data_interval=None, restriction=restriction)
@@ -138,12 +141,12 @@ def test_first_catchup_run_is_the_start_date_and_each_interval_one_day(project):
 
 
 @pytest.mark.parametrize(("triggered", "day"), [("2026-03-10T12:00", "2026-03-09"), ("2026-03-10T01:30", "2026-03-09")])
-def test_a_manual_run_takes_the_last_complete_day(project, triggered, day):
+def test_a_manual_run_takes_the_last_complete_day(project: Project, triggered: str, day: str) -> None:
     moment = datetime.fromisoformat(triggered).replace(tzinfo=timezone("UTC"))
     assert project.timetable.infer_manual_data_interval(run_after=moment).start.date().isoformat() == day
 
 
-def test_a_scheduled_run_fetches_its_day(project):
+def test_a_scheduled_run_fetches_its_day(project: Project) -> None:
     assert project.run("2026-03-07") == [
         "--env-file=/etc/twitter-etl/twitter.env",
         "--to=s3://bucket/posts",
@@ -153,15 +156,15 @@ def test_a_scheduled_run_fetches_its_day(project):
     assert json.loads(project.result) == {"status": "done"}
 
 
-def test_a_run_without_a_logical_date_takes_yesterday(project):
+def test_a_run_without_a_logical_date_takes_yesterday(project: Project) -> None:
     assert "--date=2026-03-09" in project.run(day=None)
 
 
-def test_date_of_a_manual_run_wins(project):
+def test_date_of_a_manual_run_wins(project: Project) -> None:
     assert "--date=2026-02-28" in project.run(date="2026-02-28")
 
 
-def test_latest_replaces_the_date(project):
+def test_latest_replaces_the_date(project: Project) -> None:
     arguments = project.run(latest=50)
     assert "--latest=50" in arguments
     assert not any(argument.startswith("--date") for argument in arguments)
@@ -175,11 +178,13 @@ def test_latest_replaces_the_date(project):
         ({"query": "moon", "name": "moon"}, ["--query=moon", "--name=moon"]),
     ],
 )
-def test_another_source_never_replaces_a_day_of_the_regular_one(project, params, source):
+def test_another_source_never_replaces_a_day_of_the_regular_one(
+    project: Project, params: dict[str, Any], source: list[str]
+) -> None:
     assert project.run(**params)[1:-1] == ["--to=s3://bucket/posts/manual", *source]
 
 
-def test_account_and_query_together_are_left_to_the_script_to_refuse(project):
+def test_account_and_query_together_are_left_to_the_script_to_refuse(project: Project) -> None:
     arguments = project.run(account="esa", query="moon")
     assert {"--account=esa", "--query=moon"} <= set(arguments)
 
@@ -188,19 +193,21 @@ def test_account_and_query_together_are_left_to_the_script_to_refuse(project):
     ("setting", "typed", "option"),
     [("", None, []), ("0.5", None, ["--max-cost=0.5"]), ("0.5", 3, ["--max-cost=3"]), ("", 0, ["--max-cost=0"])],
 )
-def test_a_limit_in_dollars_reaches_the_script(tmp_path, monkeypatch, setting, typed, option):
+def test_a_limit_in_dollars_reaches_the_script(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str, typed: float | None, option: list[str]
+) -> None:
     monkeypatch.setenv("TWITTER_ETL_SETTINGS", "set by Project")
     arguments = Project(tmp_path, max_cost_usd=setting).run(max_cost=typed)
     assert [argument for argument in arguments if argument.startswith("--max-cost")] == option
 
 
-def test_a_spent_budget_says_so_in_the_ui(project):
+def test_a_spent_budget_says_so_in_the_ui(project: Project) -> None:
     project.exits_with(9)
     with pytest.raises(AirflowFailException, match=r"budget of the month \(exit code 9\)"):
         project.run()
 
 
-def test_the_documentation_in_the_ui_says_that_a_backfill_leaves_its_last_date_out(project):
+def test_the_documentation_in_the_ui_says_that_a_backfill_leaves_its_last_date_out(project: Project) -> None:
     from airflow.models.backfill import _get_info_list  # how `airflow backfill create` lists its runs
 
     days = _get_info_list(
@@ -213,7 +220,7 @@ def test_the_documentation_in_the_ui_says_that_a_backfill_leaves_its_last_date_o
     assert "E itself is left out" in project.dag.doc_md
 
 
-def test_settings_reach_the_script(tmp_path, monkeypatch):
+def test_settings_reach_the_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TWITTER_ETL_SETTINGS", "set by Project")
     flags = {"include_replies": True, "include_retweets": True, "archive": True}
     project = Project(tmp_path, account="", query='"{{ 1 + 1 }}" $(id) moon', name="moon", **flags)
@@ -236,7 +243,7 @@ def test_settings_reach_the_script(tmp_path, monkeypatch):
         "{{{{ 7 * 7 }}}}{{% raw %}}",
     ],
 )
-def test_what_a_person_types_is_one_argument_and_runs_nothing(project, tmp_path, hostile):
+def test_what_a_person_types_is_one_argument_and_runs_nothing(project: Project, tmp_path: Path, hostile: str) -> None:
     marker = tmp_path / "ran"
     text = hostile.format(marker=marker)
     for param in ("account", "query", "name", "date", "latest", "max_cost"):
@@ -245,7 +252,7 @@ def test_what_a_person_types_is_one_argument_and_runs_nothing(project, tmp_path,
     assert not marker.exists()
 
 
-def test_a_megabyte_is_refused_by_the_kernel_and_runs_nothing(project, tmp_path):
+def test_a_megabyte_is_refused_by_the_kernel_and_runs_nothing(project: Project, tmp_path: Path) -> None:
     with pytest.raises(OSError, match="Argument list too long"):
         project.run(query="$(touch ran) " * 80_000)
     assert not (tmp_path / "seen.json").exists()
@@ -271,7 +278,7 @@ def test_a_megabyte_is_refused_by_the_kernel_and_runs_nothing(project, tmp_path)
         ("latest", "5; id"),
     ],
 )
-def test_the_trigger_form_refuses(project, name, value):
+def test_the_trigger_form_refuses(project: Project, name: str, value: Any) -> None:
     params = ParamsDict({name: project.dag.params.get_param(name)})
     with pytest.raises(ParamValidationError):
         params[name] = value
@@ -282,13 +289,13 @@ def test_the_trigger_form_refuses(project, name, value):
     [("account", "NASA_1"), ("query", "from:nasa (moon OR mars) 🚀"), ("name", "a.b-c"), ("date", "2028-02-29"),
      ("latest", 100), ("account", None), ("latest", None)],
 )  # fmt: skip
-def test_the_trigger_form_accepts(project, name, value):
+def test_the_trigger_form_accepts(project: Project, name: str, value: Any) -> None:
     params = ParamsDict({name: project.dag.params.get_param(name)})
     params[name] = value
     assert params[name] == value
 
 
-def test_the_script_sees_its_own_environment_only(project, monkeypatch):
+def test_the_script_sees_its_own_environment_only(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "postgresql://airflow:secret@localhost/airflow")
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", "/run/credentials/airflow-scheduler.service")
     project.run()
@@ -300,21 +307,21 @@ def test_the_script_sees_its_own_environment_only(project, monkeypatch):
 
 
 @pytest.mark.parametrize("code", [2, 3, 4, 8, 9])
-def test_what_another_try_cannot_help_fails_at_once(project, code):
+def test_what_another_try_cannot_help_fails_at_once(project: Project, code: int) -> None:
     project.exits_with(code)
     with pytest.raises(AirflowFailException, match=rf"Not retried: .+ \(exit code {code}\)"):
         project.run()
 
 
 @pytest.mark.parametrize("code", [1, 5, 6, 7, 99])
-def test_what_may_pass_is_retried(project, code):
+def test_what_may_pass_is_retried(project: Project, code: int) -> None:
     project.exits_with(code)
     with pytest.raises(AirflowException) as failure:
         project.run()
     assert type(failure.value) is AirflowException
 
 
-def test_retries_pause_longer_each_time_and_a_try_is_bounded(project):
+def test_retries_pause_longer_each_time_and_a_try_is_bounded(project: Project) -> None:
     task = project.task
     assert (task.retries, task.execution_timeout) == (5, timedelta(hours=1))
     assert task.retry_exponential_backoff > 1
@@ -323,7 +330,7 @@ def test_retries_pause_longer_each_time_and_a_try_is_bounded(project):
 
 
 @pytest.mark.parametrize("catchup", [True, False])
-def test_settings_decide_on_catchup_and_pause(tmp_path, monkeypatch, catchup):
+def test_settings_decide_on_catchup_and_pause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, catchup: bool) -> None:
     monkeypatch.setenv("TWITTER_ETL_SETTINGS", "set by Project")
     project = Project(tmp_path, catchup=catchup, paused=catchup, retries=1, timeout_seconds=90)
     assert (project.dag.catchup, project.dag.is_paused_upon_creation) == (catchup, catchup)

@@ -125,8 +125,9 @@ def test_the_untouched_production_inventory_stops_before_a_host_is_touched() -> 
     assert re.search(r"airflow-1 +: ok=0 +changed=0 +unreachable=0 +failed=1", done.stdout)
 
 
-def policy_of(document: str) -> dict:
-    return json.loads(re.search(r"```json\n(.*?)```", document, re.DOTALL)[1])  # type: ignore[index]
+def policy_of(document: str) -> dict[str, Any]:
+    policy: dict[str, Any] = json.loads(re.findall(r"```json\n(.*?)```", document, re.DOTALL)[0])
+    return policy
 
 
 @pytest.mark.slow

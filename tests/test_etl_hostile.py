@@ -126,7 +126,7 @@ def test_times_with_and_without_a_fraction() -> None:
         assert landed.summary["rejected"] == (expected is None), sent
 
 
-NUMBERS = [
+NUMBERS: list[tuple[Any, str | None]] = [
     (0, "0"),
     (None, ""),
     ("12", "12"),

@@ -17,12 +17,13 @@ from typing import Any
 import pytest
 
 from tests.helpers.etl import SCRIPT, Run, run_etl
+from tests.helpers.x_api import XApi
 
 YESTERDAY = str(datetime.now(UTC).date() - timedelta(days=1))
 
 
 @pytest.fixture
-def env(x_api: Any, tmp_path: Path) -> dict[str, str]:
+def env(x_api: XApi, tmp_path: Path) -> dict[str, str]:
     return x_api.oauth2_env | {
         "X_API_BASE_URL": x_api.base_url,
         "TWITTER_ETL_STATE_DIR": str(tmp_path / "state"),

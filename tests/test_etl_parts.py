@@ -98,7 +98,7 @@ def test_missing_or_malformed_credentials(environ: dict[str, str]) -> None:
 
 
 def test_both_vocabularies_give_the_same_rows() -> None:
-    common = {"public_metrics": {"like_count": 1, "reply_count": 0}, "conversation_id": "7"}
+    common: dict[str, Any] = {"public_metrics": {"like_count": 1, "reply_count": 0}, "conversation_id": "7"}
     old = post(1, "cut ...", **common) | {
         "public_metrics": {**common["public_metrics"], "retweet_count": 3},
         "note_tweet": {"text": "the whole &amp;amp; text", "entities": {"hashtags": [{"tag": "long"}]}},

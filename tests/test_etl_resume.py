@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tweetlake.extract.drain import may_be_cut
+from tweetlake.extract.depth import may_be_cut
 
 from stand_ins.s3_server import S3
 from tests.helpers.etl import SCRIPT, run_etl

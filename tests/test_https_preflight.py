@@ -4,6 +4,7 @@ import datetime
 import ipaddress
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -101,7 +102,7 @@ PROVIDED: dict[str, tuple[bytes, bytes, list[str], list[tuple[str, str]]]] = {
     "empty": (b"", b"", NAMES, [(PAIR, "can't be read as that")]),
 }
 # Other inventories, likewise.
-OTHERS: dict[str, tuple[dict, list[tuple[str, str]]]] = {
+OTHERS: dict[str, tuple[dict[str, Any], list[tuple[str, str]]]] = {
     "internal": ({}, []),
     "acme": ({"https_certificate": "acme"}, []),
     "no-files": ({"https_certificate": "provided"}, [(PAIR, "there is no file (empty), (empty) on this machine")]),
@@ -129,10 +130,10 @@ EXPECTED = {name: case[3] for name, case in PROVIDED.items()} | {name: case[1] f
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> dict:
+def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Ansible's report of one run of the preflight over all inventories."""
     folder: Path = tmp_path_factory.mktemp("https")
-    hosts = {name: {"https_names": NAMES} | variables for name, (variables, _) in OTHERS.items()}
+    hosts = {name: {"https_names": NAMES, **variables} for name, (variables, _) in OTHERS.items()}
     for name, (chain, key, names, _) in PROVIDED.items():
         (folder / f"{name}.crt").write_bytes(chain)
         (folder / f"{name}.key").write_bytes(key)
@@ -146,7 +147,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> dict:
 
 
 @pytest.mark.parametrize("case", EXPECTED)
-def test_preflight_names_every_bad_value_and_the_fix(report: dict, case: str) -> None:
+def test_preflight_names_every_bad_value_and_the_fix(report: dict[str, Any], case: str) -> None:
     """One message, each of its complaints in order, and nothing changed."""
     stats = report["stats"][case]
     assert stats["changed"] == 0
@@ -162,7 +163,7 @@ def test_preflight_names_every_bad_value_and_the_fix(report: dict, case: str) ->
         assert fix in complaint
 
 
-def test_preflight_prints_no_key(report: dict) -> None:
+def test_preflight_prints_no_key(report: dict[str, Any]) -> None:
     text = json.dumps(report)
     for key in (KEY, OTHER_KEY):
         for line in pem(key).decode().splitlines()[1:-1]:

@@ -2,6 +2,7 @@
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -30,7 +31,7 @@ OAUTH2 = {"twitter_etl_oauth2_client_id": "id", "twitter_etl_oauth2_refresh_toke
 SOURCE = "twitter_etl_account, twitter_etl_query"
 CREDENTIALS = "Credentials of X"
 # Inventories, and what the preflight has to say about each: the beginning of a complaint, and a part of its advice.
-CASES: dict[str, tuple[dict, list[tuple[str, str]]]] = {
+CASES: dict[str, tuple[dict[str, Any], list[tuple[str, str]]]] = {
     "bearer": (GOOD, []),
     "oauth1": (GOOD | OAUTH1 | {"twitter_etl_bearer_token": ""}, []),
     "oauth2": (GOOD | OAUTH2 | {"twitter_etl_bearer_token": "", "twitter_etl_app_owner": "nasa"}, []),
@@ -130,7 +131,7 @@ CASES: dict[str, tuple[dict, list[tuple[str, str]]]] = {
 }
 
 
-def load(path: Path):
+def load(path: Path) -> Any:
     return yaml.safe_load(path.read_text())
 
 
@@ -147,12 +148,12 @@ def preflight(folder: Path, *options: str) -> dict[str, list[str]]:
 
 
 @pytest.fixture(scope="module")
-def complaints(tmp_path_factory) -> dict[str, list[str]]:
+def complaints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     return preflight(tmp_path_factory.mktemp("run"))
 
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda path: path.name)
-def test_defaults_and_argument_specs_tell_the_same(role):
+def test_defaults_and_argument_specs_tell_the_same(role: Path) -> None:
     defaults = load(role / "defaults/main.yml")
     options = load(role / "meta/argument_specs.yml")["argument_specs"]["main"]["options"]
     assert set(defaults) == set(options)
@@ -163,7 +164,7 @@ def test_defaults_and_argument_specs_tell_the_same(role):
 
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda path: path.name)
-def test_variables_bear_the_name_of_their_role_and_a_comment(role):
+def test_variables_bear_the_name_of_their_role_and_a_comment(role: Path) -> None:
     lines = (role / "defaults/main.yml").read_text().splitlines()
     for number, line in enumerate(lines):
         if line[:1].isalpha():
@@ -175,18 +176,18 @@ def test_variables_bear_the_name_of_their_role_and_a_comment(role):
 
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda path: path.name)
-def test_role_has_a_readme_and_a_scenario(role):
+def test_role_has_a_readme_and_a_scenario(role: Path) -> None:
     assert (role / "README.md").read_text().startswith(f"# {role.name}\n")
     assert (PROJECT / "molecule" / role.name / "molecule.yml").exists()
 
 
-def test_every_role_of_the_site_is_tagged_with_its_name():
+def test_every_role_of_the_site_is_tagged_with_its_name() -> None:
     roles = [role for play in load(PROJECT / "playbooks/site.yml") for role in play.get("roles", [])]
     assert roles
     assert [role["role"] for role in roles] == [role["tags"] for role in roles]
 
 
-def test_the_dag_is_copied_not_templated():
+def test_the_dag_is_copied_not_templated() -> None:
     (copied,) = [
         task["ansible.builtin.copy"]
         for task in load(PROJECT / "roles/twitter_etl/tasks/configure.yml")
@@ -197,7 +198,7 @@ def test_the_dag_is_copied_not_templated():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
-def test_preflight_names_every_bad_value_and_the_fix(complaints, case):
+def test_preflight_names_every_bad_value_and_the_fix(complaints: dict[str, list[str]], case: str) -> None:
     """Each complaint, in order, begins with the names of the values and holds what to do."""
     expected = CASES[case][1]
     assert len(complaints[case]) == len(expected), complaints[case]
@@ -207,15 +208,15 @@ def test_preflight_names_every_bad_value_and_the_fix(complaints, case):
 
 
 @pytest.mark.slow
-def test_preflight_says_the_same_in_check_mode(complaints, tmp_path):
+def test_preflight_says_the_same_in_check_mode(complaints: dict[str, list[str]], tmp_path: Path) -> None:
     assert preflight(tmp_path, "--check") == complaints
 
 
-def test_preflight_prints_no_secret(complaints):
+def test_preflight_prints_no_secret(complaints: dict[str, list[str]]) -> None:
     assert "cret" not in "".join(complaints["everything-is-wrong"]).replace("consumer_secret", "")
 
 
-def test_the_memory_of_the_host_picks_profile_and_swap(tmp_path):
+def test_the_memory_of_the_host_picks_profile_and_swap(tmp_path: Path) -> None:
     """MiB as EC2 hosts of 1, 2 and 4 GiB report them; a container's memory is its machine's, and so is its swap."""
     hosts = {
         "t3-micro": {"memory": 916, "kind": "kvm", "answer": ["small", 2, False, 1024]},
@@ -224,7 +225,7 @@ def test_the_memory_of_the_host_picks_profile_and_swap(tmp_path):
         "container": {"memory": 916, "kind": "podman", "answer": ["small", 2, False, 0]},
         "chosen": {"memory": 3836, "kind": "kvm", "airflow_profile": "small", "answer": ["small", 2, False, 0]},
     }
-    variables = {}
+    variables: dict[str, Any] = {}
     for role in ("airflow", "host"):
         for part in ("vars", "defaults"):
             variables |= load(PROJECT / "roles" / role / part / "main.yml")
@@ -249,7 +250,7 @@ def test_the_memory_of_the_host_picks_profile_and_swap(tmp_path):
     assert not wrong
 
 
-def test_any_secret_survives_the_env_file(tmp_path):
+def test_any_secret_survives_the_env_file(tmp_path: Path) -> None:
     hostile = {
         "X_BEARER_TOKEN": "a#b$c'd\"e\\f`g=h",
         "QUOTED": '"quoted"',
@@ -271,7 +272,7 @@ def test_any_secret_survives_the_env_file(tmp_path):
 
 
 @pytest.mark.slow
-def test_airflow_warns_where_it_faces_the_network(tmp_path):
+def test_airflow_warns_where_it_faces_the_network(tmp_path: Path) -> None:
     """The one switch that opens port 8080: airflow_api_host."""
     warning = load(PROJECT / "roles/airflow/tasks/service.yml")[-1]
     addresses = {"loopback": "127.0.0.1", "loopback-6": "::1", "network": "0.0.0.0"}  # noqa: S104 - to be warned of

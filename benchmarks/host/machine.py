@@ -157,6 +157,15 @@ class Totals:
     oom_kills: int
 
 
+@dataclass(frozen=True)
+class Idle:
+    """What nothing to do costs: percent of one processor."""
+
+    host_percent: float
+    by_unit: dict[str, float]
+    seconds: float
+
+
 class Host:
     """The running host's control groups, of version 1 or 2."""
 

@@ -10,25 +10,15 @@ import logging
 import os
 import sys
 import time
-from dataclasses import dataclass
 
 from benchmarks import report
 from benchmarks.host import load, machine, memory_report, stacks
 from benchmarks.host.load import Loaded
-from benchmarks.host.machine import Host
+from benchmarks.host.machine import Host, Idle
 
 RUNS = int(os.environ.get("BENCH_RUNS", "10"))
 SETTLE_SECONDS = 50
 IDLE_CPU_SECONDS = int(os.environ.get("BENCH_IDLE_SECONDS", "600"))
-
-
-@dataclass(frozen=True)
-class Idle:
-    """What nothing to do costs: percent of one processor."""
-
-    host_percent: float
-    by_unit: dict[str, float]
-    seconds: float
 
 
 def main() -> int:

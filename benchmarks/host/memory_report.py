@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import statistics
-from typing import TYPE_CHECKING
 
 import matplotlib
 
 from benchmarks.host.load import Loaded, percentile
-from benchmarks.host.machine import MEMORY_MIB, SWAP_MIB
+from benchmarks.host.machine import MEMORY_MIB, SWAP_MIB, Idle
 from benchmarks.report import DOCS, goal, table, where
 from benchmarks.report import write as write_part
-
-if TYPE_CHECKING:
-    from benchmarks.host.memory import Idle
 
 PLOT = DOCS / "benchmarks-host-memory.svg"
 BASELINE_PERCENT = 20  # t3.micro: 10 % of each of its two vCPUs (docs.aws.amazon.com, burstable performance)

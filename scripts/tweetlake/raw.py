@@ -20,6 +20,7 @@ from typing import IO, Any, cast
 import orjson
 
 from .errors import BadDataError, UsageError
+from .s3 import S3
 
 log = logging.getLogger(__name__)
 
@@ -189,13 +190,14 @@ def error_kind(error: JsonObject) -> str:
     return kinds.get(problem, problem or "unknown")
 
 
-def read_pages(path: str, counts: RawCounts) -> Iterator[Page]:
-    """All pages of a file, a folder or an s3:// prefix, in the order of their names. `counts` fills as it goes.
+def read_pages(path: str, counts: RawCounts, s3: S3 | None = None) -> Iterator[Page]:
+    """All pages of a file, a folder or, with `s3`, an s3:// prefix, in the order of their names. `counts` fills as it
+    goes.
 
     Raises UsageError when there is nothing to read, BadDataError when not a single line can be read.
     """
     files = 0
-    for name, opened in _open_all(path):
+    for name, opened in _open_all(path, s3):
         files += 1
         with opened as stream:
             yield from _pages_of_file(name, stream, counts)
@@ -233,9 +235,9 @@ def _bad_line(name: str, number: int, reason: str, counts: RawCounts) -> None:
         log.warning("%s, line %d can't be read and is left out: %s", name, number, reason)
 
 
-def _open_all(path: str) -> Iterator[tuple[str, AbstractContextManager[IO[bytes]]]]:
-    if path.startswith("s3://"):
-        yield from _open_s3(path)
+def _open_all(path: str, s3: S3 | None) -> Iterator[tuple[str, AbstractContextManager[IO[bytes]]]]:
+    if s3 and path.startswith("s3://"):
+        yield from _open_s3(path, s3)
         return
     root = Path(path)
     try:
@@ -251,13 +253,11 @@ def _open_all(path: str) -> Iterator[tuple[str, AbstractContextManager[IO[bytes]
         raise UsageError(f"--from-raw {path} can't be read: {error.strerror or error}.") from None
 
 
-def _open_s3(path: str) -> Iterator[tuple[str, AbstractContextManager[IO[bytes]]]]:
-    from .s3 import list_keys, open_object
-
+def _open_s3(path: str, s3: S3) -> Iterator[tuple[str, AbstractContextManager[IO[bytes]]]]:
     bucket, _, prefix = path.removeprefix("s3://").partition("/")
-    for key in list_keys(bucket, prefix):
+    for key in s3.list_keys(bucket, prefix):
         if not key.endswith(RAW_SUFFIXES):
             continue
-        body = open_object(bucket, key)
+        body = s3.open_object(bucket, key)
         stream = cast("IO[bytes]", gzip.GzipFile(fileobj=body)) if key.endswith(".gz") else body
         yield f"s3://{bucket}/{key}", closing(stream)

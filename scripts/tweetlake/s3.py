@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -26,22 +25,6 @@ HINTS = {
     "PermanentRedirect": "The bucket is in another region: set AWS_DEFAULT_REGION.",
 }
 DEFAULT_HINT = "Check network, region and AWS_ENDPOINT_URL; then run it again."
-
-
-@functools.cache
-def client() -> BaseClient:
-    """One client for the run: bounded retries with backoff, and timeouts, so that a dead endpoint ends."""
-    import boto3
-    from botocore.config import Config
-
-    timeout_seconds = float(os.environ.get("TWITTER_ETL_TIMEOUT_SECONDS") or 30)  # checked in settings.py
-    config = Config(
-        retries={"mode": "standard", "total_max_attempts": 5},
-        connect_timeout=min(10.0, timeout_seconds),
-        read_timeout=timeout_seconds,
-    )
-    with errors_of("S3"):
-        return cast("BaseClient", boto3.client("s3", config=config))
 
 
 @contextmanager
@@ -78,19 +61,38 @@ def code_of(error: Any) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
-def list_keys(bucket: str, prefix: str) -> list[str]:
-    """All keys below a prefix, in order."""
-    with errors_of(f"s3://{bucket}/{prefix}"):
-        pages = client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        return [item["Key"] for page in pages for item in page.get("Contents", [])]
+class S3:
+    """S3 as this run talks to it: one client, made when it is first needed."""
 
+    def __init__(self, timeout_seconds: float) -> None:
+        self.timeout_seconds = timeout_seconds  # how long one request may take
 
-def open_object(bucket: str, key: str) -> IO[bytes]:
-    """An object as a stream, copied to a temporary file first: a broken connection then can't tear a page."""
-    import tempfile
+    @functools.cached_property
+    def client(self) -> BaseClient:
+        """Bounded retries with backoff, and timeouts, so that a dead endpoint ends."""
+        import boto3
+        from botocore.config import Config
 
-    stream = tempfile.TemporaryFile()  # noqa: SIM115 (the caller closes it)
-    with errors_of(f"s3://{bucket}/{key}"):
-        client().download_fileobj(bucket, key, stream)
-    stream.seek(0)
-    return cast("IO[bytes]", stream)
+        config = Config(
+            retries={"mode": "standard", "total_max_attempts": 5},
+            connect_timeout=min(10.0, self.timeout_seconds),
+            read_timeout=self.timeout_seconds,
+        )
+        with errors_of("S3"):
+            return cast("BaseClient", boto3.client("s3", config=config))
+
+    def list_keys(self, bucket: str, prefix: str) -> list[str]:
+        """All keys below a prefix, in order."""
+        with errors_of(f"s3://{bucket}/{prefix}"):
+            pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+            return [item["Key"] for page in pages for item in page.get("Contents", [])]
+
+    def open_object(self, bucket: str, key: str) -> IO[bytes]:
+        """An object as a stream, copied to a temporary file first: a broken connection then can't tear a page."""
+        import tempfile
+
+        stream = tempfile.TemporaryFile()  # noqa: SIM115 (the caller closes it)
+        with errors_of(f"s3://{bucket}/{key}"):
+            self.client.download_fileobj(bucket, key, stream)
+        stream.seek(0)
+        return cast("IO[bytes]", stream)

@@ -15,6 +15,7 @@ from .command_line import build_parser
 from .errors import CredentialsError, UsageError
 
 DEFAULT_BASE_URL = "https://api.x.com"
+DEFAULT_TIMEOUT_SECONDS = 30
 ACCOUNT_PATTERN = re.compile(r"[A-Za-z0-9_]{1,15}")
 SOURCE_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
@@ -156,7 +157,7 @@ def read_settings(
         base_url=check_base_url(environ.get("X_API_BASE_URL") or DEFAULT_BASE_URL),
         state_dir=state_dir(environ),
         deadline_seconds=seconds_of(environ, "TWITTER_ETL_DEADLINE_SECONDS", 1800),
-        timeout_seconds=seconds_of(environ, "TWITTER_ETL_TIMEOUT_SECONDS", 30),
+        timeout_seconds=seconds_of(environ, "TWITTER_ETL_TIMEOUT_SECONDS", DEFAULT_TIMEOUT_SECONDS),
         retry_seconds=seconds_of(environ, "TWITTER_ETL_RETRY_SECONDS", 1),
         plan=args.plan,
         max_cost_usd=usd_of("--max-cost", args.max_cost),

@@ -175,7 +175,7 @@ def kill_cases() -> Iterator[Case]:
         says = "Stopped by a signal" if code > 0 else ""
         for phase, (path, before, asked_again) in X_PHASES.items():
             for fault, event in (("hang", "waiting for the answer"), ("hang_body", "amid the answer")):
-                faults = (Fault(fault, 1, path, None, before),)
+                faults: tuple[Fault | S3Fault, ...] = (Fault(fault, 1, path, None, before),)
                 yield Case(phase, f"{name} {event}", faults, code, says, asked_again, kill)
         proof = (Fault("hang", 1, "/tweets", None, 3),)
         yield Case("proof of depth", name, proof, code, says, 1, kill, days_back=4, extra_posts=5)
@@ -265,7 +265,9 @@ def token_cases() -> Iterator[Case]:
     )
 
 
-PHASES = ("user look-up", "first page", "middle page", "last page", "proof of depth", "check of the bucket")
-PHASES += ("look at the old manifest", "removal of the old manifest", *UPLOADS, "removal of the spool")
-PHASES += ("spool of two pages", "spool of all pages")
+PHASES = (
+    *("user look-up", "first page", "middle page", "last page", "proof of depth", "check of the bucket"),
+    *("look at the old manifest", "removal of the old manifest", *UPLOADS, "removal of the spool"),
+    *("spool of two pages", "spool of all pages"),
+)
 CASES = [*s3_cases(), *x_cases(), *kill_cases(), *damage_cases(), *token_cases()]

@@ -19,8 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-LIBRARIES = ("boto3", "botocore.retries.standard", "msgspec", "orjson", "pandas", "pandera.pandas", "pyarrow.csv")
-LIBRARIES += ("pyarrow.parquet", "requests", "rich.progress", "s3transfer.manager", "tenacity", "tweepy")
+LIBRARIES = (
+    *("boto3", "botocore.retries.standard", "msgspec", "orjson", "pandas", "pandera.pandas", "pyarrow.csv"),
+    *("pyarrow.parquet", "requests", "rich.progress", "s3transfer.manager", "tenacity", "tweepy"),
+)
 
 
 @dataclass

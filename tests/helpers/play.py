@@ -5,13 +5,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 PROJECT = Path(__file__).resolve().parents[2]
 
 
-def play(folder: Path, tasks: list, hosts: dict[str, dict], *options: str) -> dict:
+def play(folder: Path, tasks: list[Any], hosts: dict[str, dict[str, Any]], *options: str) -> dict[str, Any]:
     """Run tasks on this machine, once for each named set of variables; what Ansible reports, as its JSON."""
     (folder / "play.yml").write_text(yaml.safe_dump([{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
     (folder / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts}}))
@@ -30,4 +31,5 @@ def play(folder: Path, tasks: list, hosts: dict[str, dict], *options: str) -> di
         text=True,
     )
     assert done.stdout.startswith("{"), done.stdout + done.stderr
-    return json.loads(done.stdout)
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.utils import CryptographyDeprecationWarning
-from sslyze import (
+from sslyze import (  # type: ignore[attr-defined]  # exported, but not as mypy wants it said
     CertificateInfoExtraArgument,
     ScanCommand,
     ScanCommandsExtraArguments,

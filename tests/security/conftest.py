@@ -22,8 +22,11 @@ import requests
 PROJECT = Path(__file__).resolve().parents[2]
 STRANGER = Path(__file__).parent / "stranger.py"
 ATTACKS = "attacks in all"
-COUNTS: dict[str, object] = {ATTACKS: 0}  # in the order of the table
+COUNTS: dict[str, Any] = {ATTACKS: 0}  # in the order of the table
 VERSIONS: list[str] = []
+Count = Callable[..., None]
+Stranger = Callable[..., Any]
+Talk = tuple[subprocess.Popen[bytes], Path, str]
 # One a line, for root's shell: Airflow's own, passwords, the credentials of X and AWS, and of private keys the first
 # line, which holds the secret of an elliptic one; the public key follows.
 LIST_SECRETS = """
@@ -52,6 +55,11 @@ class Host:
         """Whether nginx (role https) stands in front."""
         return self.base_url.startswith("https:")
 
+    @property
+    def name(self) -> str:
+        """Of the host, as a browser has it, without the port."""
+        return urlsplit(self.base_url).hostname or ""
+
     def root(self, script: str, timeout_seconds: float = 60) -> str:
         """What a shell script prints, run by root on the host. Raises CalledProcessError when it fails."""
         done = subprocess.run(
@@ -64,7 +72,7 @@ class Host:
         assert done.returncode == 0, f"{script}\n{done.stdout}{done.stderr}"
         return done.stdout
 
-    def ask(self, method: str, path: str, token: str | None = None, **options) -> requests.Response:
+    def ask(self, method: str, path: str, token: str | None = None, **options: Any) -> requests.Response:
         """Answer to a request; redirects are not followed."""
         headers = options.pop("headers", {}) | ({"Authorization": f"Bearer {token}"} if token else {})
         options = {"verify": self.ca_file or True, "allow_redirects": False} | options
@@ -77,7 +85,7 @@ class Host:
             answer = self.ask("POST", "/auth/token", json={"username": username, "password": self.users[username]})
             if answer.status_code != 429 or time.monotonic() > deadline:
                 assert answer.status_code == 201, answer.text
-                return answer.json()["access_token"]
+                return str(answer.json()["access_token"])
             time.sleep(3)
 
 
@@ -108,7 +116,6 @@ def host() -> Iterator[Host]:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     break
             time.sleep(0.1)
-    assert urlsplit(base_url).hostname
     it = Host(
         tuple(ssh),
         base_url,
@@ -120,6 +127,7 @@ def host() -> Iterator[Host]:
         frozenset(target["ports"]),
         tuple(target["elsewhere"]),
     )
+    assert it.name, base_url
     VERSIONS[:] = it.root("""
         . /etc/os-release; echo "Debian $VERSION_ID"
         echo "Airflow $(/opt/airflow/venv/bin/python -c \
@@ -136,7 +144,7 @@ def host() -> Iterator[Host]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def talk(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[subprocess.Popen, Path, str] | None]:
+def talk(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Talk | None]:
     """A run with -vvv and --diff that adds a user with a password: its process, its output, the password.
 
     It takes a minute, most of which it waits: the other tests have theirs meanwhile.
@@ -152,7 +160,7 @@ def talk(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple
     ] + [{"username": "guest", "role": "Viewer", "email": "guest@localhost", "password": word}]
     variables = folder / "users.json"
     variables.write_text(json.dumps({"airflow_users": users}))
-    command = [Path(sys.executable).parent / "ansible-playbook", "-vvv", "--diff", *host.inventory]
+    command = [str(Path(sys.executable).parent / "ansible-playbook"), "-vvv", "--diff", *host.inventory]
     command += ["--tags", "airflow,https,twitter_etl", "-e", f"@{variables}", "playbooks/site.yml"]
     with (folder / "output").open("wb") as output:
         process = subprocess.Popen(
@@ -188,7 +196,7 @@ def still_up(host: Host, admin: str, restarts: str) -> Iterator[None]:
 
 
 @pytest.fixture
-def stranger(host: Host) -> Callable[..., Any]:
+def stranger(host: Host) -> Stranger:
     """Runs stranger.py on another machine: stranger("ports", address). Gives what it prints."""
     if not host.elsewhere:
         pytest.skip("there is no other machine: test hosts have one")
@@ -205,7 +213,7 @@ def stranger(host: Host) -> Callable[..., Any]:
 
 
 @pytest.fixture
-def count() -> Callable[..., None]:
+def count() -> Count:
     """Notes a figure for the end, and how many attacks it was: count("forged tokens refused", 15, attacks=15)."""
 
     def note(what: str, figure: object, attacks: int = 0) -> None:

@@ -18,6 +18,7 @@ import ssl
 import sys
 import time
 import urllib.parse
+from typing import Any
 
 AT_ONCE = 8192  # connections that wait for an answer
 WAIT_SECONDS = 0.8  # for the last answer of each lot; the first SYN is sent again after 1 s
@@ -67,11 +68,12 @@ def ports(host: str) -> list[int]:
     return sorted(found)
 
 
-def guess(host: str, name: str) -> dict:
+def guess(host: str, name: str) -> dict[str, Any]:
     """Wrong passwords at both doors, the API's and the form's, and how each try ended, until the host is silent."""
     trust = ssl.create_default_context()
     trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE  # whose certificate it is doesn't matter to a thief
-    address, answers, form = "", {}, {}
+    address = ""
+    answers: dict[int, int] = {}
 
     def ask(method: str, path: str, body: str = "", **headers: str) -> tuple[http.client.HTTPResponse, str]:
         nonlocal address
@@ -87,7 +89,10 @@ def guess(host: str, name: str) -> dict:
             line.close()
 
     page, text = ask("GET", "/auth/login/")
-    form["csrf_token"] = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', text)[1]
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', text)
+    if not token:
+        raise ValueError(f"the login form has no csrf_token: {text[:200]}")
+    form = {"csrf_token": token[1]}
     cookie = page.headers["Set-Cookie"].partition(";")[0]
     for number in range(TRIES):
         words = {"username": "admin", "password": f"guess {number}"}

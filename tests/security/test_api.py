@@ -9,11 +9,14 @@ import re
 import socket
 import ssl
 import time
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import requests
 import yaml
+
+from tests.security.conftest import Count, Host
 
 # What answers without a token, and why it may: neither says anything of a DAG, a run or a user.
 PUBLIC = {
@@ -40,7 +43,7 @@ SECRETS = re.compile(r"root:.:0:0|\[core\]|\[database\]|fernet|twitter_etl_daily
 
 
 @pytest.fixture(scope="session")
-def operations(host) -> list[tuple[str, str]]:
+def operations(host: Host) -> list[tuple[str, str]]:
     """Method and path of everything Airflow's own descriptions name: REST API, UI, users, and the tasks' API."""
     text = host.root(
         f"cd /opt/airflow/venv/lib/python3*/site-packages/airflow; for f in {DESCRIPTIONS}; do echo ---; cat $f; done"
@@ -52,13 +55,13 @@ def operations(host) -> list[tuple[str, str]]:
     return found + [(method.lower(), "/execution" + path) for method, path in tasks]
 
 
-def test_no_path_answers_without_a_token(host, operations, count):
+def test_no_path_answers_without_a_token(host: Host, operations: list[tuple[str, str]], count: Count) -> None:
     answers = {}
     with requests.Session() as session:
         for method, path in operations:
             filled = re.sub(r"\{\w*id\}", "1a2b3c4d-0000-4000-8000-000000000000", path)
             filled = re.sub(r"\{.*?\}", "1", filled)
-            body = {} if method in ("post", "put", "patch") else None
+            body: dict[str, str] | None = {} if method in ("post", "put", "patch") else None
             answer = session.request(
                 method,
                 host.base_url + filled,
@@ -84,7 +87,7 @@ def test_no_path_answers_without_a_token(host, operations, count):
     count("API operations tried without a token", figure, attacks=len(answers))
 
 
-def forge(claims: dict, key: str, algorithm: str = "HS512") -> str:
+def forge(claims: dict[str, Any], key: str, algorithm: str = "HS512") -> str:
     """A JSON Web Token, signed with the key (RFC 7519); the algorithm `none` isn't signed."""
 
     def encode(data: bytes) -> str:
@@ -96,7 +99,7 @@ def forge(claims: dict, key: str, algorithm: str = "HS512") -> str:
     return ".".join([*parts, encode(signature)])
 
 
-def test_no_forged_token_is_taken(host, admin, count):
+def test_no_forged_token_is_taken(host: Host, admin: str, count: Count) -> None:
     """The claims are the admin's own; what differs is the signature, or one claim signed with the right key."""
     head, middle, signature = admin.split(".")
     claims = json.loads(base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4)))
@@ -120,20 +123,21 @@ def test_no_forged_token_is_taken(host, admin, count):
         "no token at all": "null",
     }
     answers = {what: host.ask("GET", "/api/v2/dags", token).status_code for what, token in forged.items()}
-    answers["in the cookie"] = host.ask("GET", "/api/v2/dags", headers={"Cookie": f"_token={forged['guessed key']}"})
-    answers["in the cookie"] = answers["in the cookie"].status_code
+    in_the_cookie = host.ask("GET", "/api/v2/dags", headers={"Cookie": f"_token={forged['guessed key']}"})
+    answers["in the cookie"] = in_the_cookie.status_code
     assert not {what: status for what, status in answers.items() if status not in (401, 403)}
     count("forged tokens refused", len(answers), attacks=len(answers))
 
 
-def raw(host, path: str, headers: dict[str, str] | None = None) -> tuple[int, str]:
+def raw(host: Host, path: str, headers: dict[str, str] | None = None) -> tuple[int, str]:
     """Status, and headers with the first 20 kB of the body; the path goes out as it stands."""
     url = urlsplit(host.base_url)
+    connection: http.client.HTTPConnection
     if host.proxied:
         context = ssl.create_default_context(cafile=host.ca_file)
-        connection = http.client.HTTPSConnection(url.hostname, url.port or 443, timeout=60, context=context)
+        connection = http.client.HTTPSConnection(host.name, url.port or 443, timeout=60, context=context)
     else:
-        connection = http.client.HTTPConnection(url.hostname, url.port or 80, timeout=60)
+        connection = http.client.HTTPConnection(host.name, url.port or 80, timeout=60)
     connection.putrequest("GET", path, skip_host=True)
     for name, value in ({"Host": url.netloc} | (headers or {})).items():
         connection.putheader(name, value)
@@ -144,7 +148,7 @@ def raw(host, path: str, headers: dict[str, str] | None = None) -> tuple[int, st
     return answer.status, text
 
 
-def test_another_hosts_name_leads_nowhere(host, count):
+def test_another_hosts_name_leads_nowhere(host: Host, count: Count) -> None:
     tried = 0
     for headers in (
         {"Host": "evil.example"},
@@ -165,7 +169,7 @@ def test_another_hosts_name_leads_nowhere(host, count):
     count("requests with another host's name", tried, attacks=tried)
 
 
-def test_no_trick_with_the_path_gets_past(host, count):
+def test_no_trick_with_the_path_gets_past(host: Host, count: Count) -> None:
     up, hidden = "/..", "/%2e%2e"
     tricks = ["//api/v2/dags", "/api//v2/dags", "/./api/v2/dags", "/api/v2/version/../dags", "/%61pi/v2/dags"]
     tricks += ["/api/v2/version/..;/dags", "/api/v2/dags;a=b", "/api/v2/dags%00", "/api/v2/dags%20", "/API/v2/dags"]
@@ -186,7 +190,7 @@ def test_no_trick_with_the_path_gets_past(host, count):
     count("tricks with paths and headers", len(tricks) + 6, attacks=len(tricks) + 6)
 
 
-def test_a_hundred_wrong_passwords(host, count):
+def test_a_hundred_wrong_passwords(host: Host, count: Count) -> None:
     user = next(iter(host.users))
     began = time.monotonic()
     answers = [
@@ -203,9 +207,9 @@ def test_a_hundred_wrong_passwords(host, count):
     count("wrong passwords", figure, attacks=len(answers))
 
 
-def test_too_much_is_refused(host, admin, count):
+def test_too_much_is_refused(host: Host, admin: str, count: Count) -> None:
     as_json = {"Content-Type": "application/json"}
-    tries = {
+    tries: dict[str, tuple[str, str, dict[str, Any]]] = {
         "10 MiB to the login": ("POST", "/auth/token", {"data": b"x" * (10 << 20)}),
         "2 MiB of JSON to the login": ("POST", "/auth/token", {"json": {"username": "a" * (2 << 20), "password": "b"}}),
         "100,000 nested lists": ("POST", "/auth/token", {"data": "[" * 100_000, "headers": as_json}),
@@ -224,15 +228,15 @@ def test_too_much_is_refused(host, admin, count):
     count("oversized requests refused", len(tries), attacks=len(tries))
 
 
-def test_slow_requests_hold_nobody_up(host, count):
+def test_slow_requests_hold_nobody_up(host: Host, count: Count) -> None:
     """60 connections that never finish their request; meanwhile others are served, and the proxy hangs up on them."""
     url = urlsplit(host.base_url)
     context = ssl.create_default_context(cafile=host.ca_file)
     slow = []
     for number in range(60):
-        line = socket.create_connection((url.hostname, url.port or (443 if host.proxied else 80)), timeout=30)
+        line = socket.create_connection((host.name, url.port or (443 if host.proxied else 80)), timeout=30)
         if host.proxied:
-            line = context.wrap_socket(line, server_hostname=url.hostname)
+            line = context.wrap_socket(line, server_hostname=host.name)
         whole = f"POST /auth/token HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Length: 1000\r\n"
         line.sendall((whole + ("\r\n{" if number % 2 else "X-")).encode())
         slow.append(line)

@@ -4,10 +4,12 @@ import base64
 
 import pytest
 
-from tests.security.conftest import LIST_SECRETS
+from tests.security.conftest import LIST_SECRETS, Count, Host, Talk
 
 
-def test_ansible_prints_no_secret_and_a_guest_may_only_look(host, admin, talk, count):
+def test_ansible_prints_no_secret_and_a_guest_may_only_look(
+    host: Host, admin: str, talk: Talk | None, count: Count
+) -> None:
     if not talk:
         pytest.skip("once is enough: on the first host of the inventory")
     process, file, word = talk

@@ -6,6 +6,11 @@ import shlex
 import subprocess
 import time
 from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+from tests.security.conftest import Count, Host
 
 RUNS = "/api/v2/dags/twitter_etl_daily/dagRuns"
 # Passes the form, and would run in a shell, in Jinja or in Python, if it were pasted into any of them.
@@ -14,7 +19,7 @@ HOSTILE = (
     f"moon\" ' ; {BREAK_OUT}; $({BREAK_OUT}) `{BREAK_OUT}` | {BREAK_OUT} & --to=/tmp ${{IFS}} \\"
     f" {{{{ macros.uuid.os.system('{BREAK_OUT}') }}}}"
 )
-REFUSED = {
+REFUSED: dict[str, dict[str, Any]] = {
     "a line break": {"query": "moon\n" + BREAK_OUT},
     "a line break at the end": {"account": "nasa\n"},
     "a quote": {"account": "nasa'"},
@@ -75,11 +80,11 @@ class Run:
     state: str
 
 
-def start(host, admin, conf):
+def start(host: Host, admin: str, conf: dict[str, Any]) -> requests.Response:
     return host.ask("POST", RUNS, admin, json={"logical_date": None, "conf": conf})
 
 
-def run(host, admin, conf: dict, argument: str) -> Run:
+def run(host: Host, admin: str, conf: dict[str, Any], argument: str) -> Run:
     """Trigger the DAG, look at the script's process, which has the argument, and wait for the end."""
     watch = subprocess.Popen(
         [*host.ssh, "sudo", "python3", "-", shlex.quote(argument)],
@@ -87,6 +92,7 @@ def run(host, admin, conf: dict, argument: str) -> Run:
         stdout=subprocess.PIPE,
         text=True,
     )
+    assert watch.stdin and watch.stdout
     watch.stdin.write(WATCH)
     watch.stdin.close()
     answer = start(host, admin, conf)
@@ -105,14 +111,14 @@ def run(host, admin, conf: dict, argument: str) -> Run:
     return Run(line, [entry for entry in environment if entry], status, root, group, state)
 
 
-def test_the_form_refuses(host, admin, count):
+def test_the_form_refuses(host: Host, admin: str, count: Count) -> None:
     for what, conf in REFUSED.items():
         answer = start(host, admin, conf)
         assert answer.status_code in (400, 413, 422), (what, answer.status_code, answer.text[:200])
     count("parameters of the DAG refused", len(REFUSED), attacks=len(REFUSED))
 
 
-def test_what_the_form_takes_runs_nothing(host, admin, count):
+def test_what_the_form_takes_runs_nothing(host: Host, admin: str, count: Count) -> None:
     hostile = run(host, admin, {"query": HOSTILE, "latest": 10}, "--query=moon")
     assert f"--query={HOSTILE}" in hostile.line  # one argument, as it was typed
     names = {entry.partition("=")[0] for entry in hostile.environment}
@@ -128,7 +134,7 @@ def test_what_the_form_takes_runs_nothing(host, admin, count):
     count("names in the environment of the ETL", f"{len(names)}, none of Airflow's or a credential's")
 
 
-def test_the_dag_is_green_under_the_sandbox(host, admin, count):
+def test_the_dag_is_green_under_the_sandbox(host: Host, admin: str, count: Count) -> None:
     """Of the scheduler's unit as it is loaded, which its tasks inherit; and the script's process really lives in it."""
     green = run(host, admin, {"query": "sun", "latest": 10}, "--query=sun")
     assert green.state == "success"

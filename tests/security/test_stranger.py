@@ -5,9 +5,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.helpers.tls import look
+from tests.security.conftest import Count, Host, Stranger
 
 
-def test_another_machine_sees_ssh_and_the_web_alone(host, stranger, count):
+def test_another_machine_sees_ssh_and_the_web_alone(host: Host, stranger: Stranger, count: Count) -> None:
     device, address = host.root("ip -6 -o addr show scope link | awk '$2 != \"lo\" {print $2, $4; exit}'").split()
     seen = {"IPv4": stranger("ports", host.address)}
     seen["IPv6"] = stranger("ports", f"{address.partition('/')[0]}%{device}")  # the containers call it eth0, all
@@ -18,16 +19,16 @@ def test_another_machine_sees_ssh_and_the_web_alone(host, stranger, count):
 
 
 @pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")  # of sslyze's own list
-def test_tls_is_graded(host, count):
+def test_tls_is_graded(host: Host, count: Count) -> None:
     if not host.proxied:
         pytest.skip("TLS is the proxy's: the role https")
     url = urlsplit(host.base_url)
-    found = look(url.hostname, url.port or 443, host.ca_file)
+    found = look(host.name, url.port or 443, host.ca_file)
     assert found.grade in ("A", "A+"), found.issues
     count("TLS", found)
 
 
-def test_who_guesses_passwords_is_shut_out(host, stranger, count):
+def test_who_guesses_passwords_is_shut_out(host: Host, stranger: Stranger, count: Count) -> None:
     """fail2ban reads what nginx wrote about real logins; the address is free again afterwards."""
     if not host.proxied:
         pytest.skip("guesses are counted by the proxy: the role https")

@@ -2,7 +2,7 @@
 
 import re
 
-from tests.security.conftest import LIST_SECRETS
+from tests.security.conftest import LIST_SECRETS, Count, Host
 
 MOST_EXPOSED = 2.0
 UNITS = ("airflow-api-server", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer")
@@ -15,7 +15,7 @@ SECRETS = {
 }
 
 
-def test_every_unit_of_ours_is_confined(host, count):
+def test_every_unit_of_ours_is_confined(host: Host, count: Count) -> None:
     """`systemd-analyze security`, 0 to 10, of each service that is a file in /etc/systemd/system, and of nginx, which
     a drop-in of ours confines."""
     scores = {}
@@ -36,7 +36,7 @@ def test_every_unit_of_ours_is_confined(host, count):
     )
 
 
-def test_the_confinement_is_real(host):
+def test_the_confinement_is_real(host: Host) -> None:
     """systemd skips what the kernel refuses: the running processes are looked at, not the files. nginx keeps one
     right, to open ports below 1024 (CAP_NET_BIND_SERVICE), and with it the host's user namespace."""
     units = (*UNITS[:3], "nginx") if host.proxied else UNITS[:3]
@@ -53,7 +53,7 @@ def test_the_confinement_is_real(host):
         """)
 
 
-def test_each_unit_holds_its_secrets_and_no_other(host, count):
+def test_each_unit_holds_its_secrets_and_no_other(host: Host, count: Count) -> None:
     """The folders that systemd made for the running units, and the files they come from."""
     for unit in UNITS[:3]:
         held = host.root(f"ls /run/credentials/{unit}.service").split()
@@ -67,7 +67,7 @@ def test_each_unit_holds_its_secrets_and_no_other(host, count):
     count("secrets in files of root alone (0600)", len(files))
 
 
-def test_no_secret_is_in_an_environment_a_command_line_or_the_journal(host, count):
+def test_no_secret_is_in_an_environment_a_command_line_or_the_journal(host: Host, count: Count) -> None:
     """Searched on the host, so that no secret travels: see LIST_SECRETS."""
     found = host.root(f"""
         secrets=$(mktemp); trap 'rm -f "$secrets"' EXIT

@@ -20,5 +20,8 @@ except ImportError:
 else:
     import ansible_mitogen.loaders  # noqa: F401  (checks the version of Ansible)
 
-    class StrategyModule(StrategyMixin, strategy_loader.get("linear", class_only=True)):
+    Loaded = strategy_loader.get("linear", class_only=True)
+
+    # Only Ansible knows its base classes.
+    class StrategyModule(StrategyMixin, Loaded):  # type: ignore[no-redef, misc, valid-type]
         """Hosts in step, task after task, as `linear`."""

@@ -9,7 +9,7 @@ import json
 import sys
 
 asked = json.load(sys.stdin)
-networks = {name: [] for name in asked["ranges"]}
+networks: dict[str, list[ipaddress.IPv4Network | ipaddress.IPv6Network]] = {name: [] for name in asked["ranges"]}
 for name, ranges in asked["ranges"].items():
     for text in ranges:
         try:

@@ -12,20 +12,20 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tweetlake import s3
 from tweetlake.errors import DestinationError, EtlError
-from tweetlake.settings import read_env_file
+from tweetlake.s3 import S3, errors_of
+from tweetlake.settings import DEFAULT_TIMEOUT_SECONDS, read_env_file, seconds_of
 
 
-def write_and_read_back(destination: str) -> str:
+def write_and_read_back(destination: str, s3: S3) -> str:
     """Address of the object that was written and read back. Raises DestinationError."""
     bucket, _, prefix = destination.removeprefix("s3://").rstrip("/").partition("/")
     key = "/".join([*filter(None, [prefix]), "twitter", f"_verify-{platform.node()}"])
     address = f"s3://{bucket}/{key}"
     written = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}\n".encode()
-    with s3.errors_of(address):
-        s3.client().put_object(Bucket=bucket, Key=key, Body=written)
-        read = s3.client().get_object(Bucket=bucket, Key=key)["Body"].read()
+    with errors_of(address):
+        s3.client.put_object(Bucket=bucket, Key=key, Body=written)
+        read = s3.client.get_object(Bucket=bucket, Key=key)["Body"].read()
     if read != written:
         raise DestinationError(f"{address} gave back other bytes than were written.", hint="Who else writes there?")
     return address
@@ -39,7 +39,8 @@ def main() -> int:
     options = parser.parse_args()
     try:
         os.environ.update(read_env_file(options.env_file))
-        print(f"{write_and_read_back(options.to)}: written and read back")
+        s3 = S3(seconds_of(os.environ, "TWITTER_ETL_TIMEOUT_SECONDS", DEFAULT_TIMEOUT_SECONDS))
+        print(f"{write_and_read_back(options.to, s3)}: written and read back")
     except EtlError as error:
         print(error, file=sys.stderr)
         return error.exit_code

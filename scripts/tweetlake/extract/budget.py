@@ -16,10 +16,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from ..errors import BudgetError
+from ..errors import BudgetError, EtlError
 from ..files import disk_error, write_durably
+from ..raw import Page
 from ..times import next_month, utc_now
 from .prices import Spend
 
@@ -126,20 +127,52 @@ def sums_of(month: dict[str, Any]) -> tuple[float, int]:
     return round(usd, 6), month["posts"] + sum(entry["posts"] for entry in waiting)
 
 
+class Asker(Protocol):
+    """What the budget has to know of the client."""
+
+    spend: Spend  # of the run
+    maybe_billed: bool  # was an answer of the last request lost on its way? X may have billed it
+
+    def posts_this_month(self) -> int | None:
+        """How many posts X has counted; None if it doesn't say."""
+
+
+@dataclass
+class Bill:
+    """What the answers within one bracket cost, counted for the run and for the window at once."""
+
+    run: Spend
+    window: Spend
+    posts: int = 0
+    usd: float = 0.0
+
+    def add_page(self, page: Page) -> None:
+        before = self.run.posts_billed
+        self.usd += self.run.add_page(page)
+        self.posts += self.run.posts_billed - before
+        self.window.add_page(page)
+
+    def add_user(self) -> None:
+        self.usd += self.run.add_user()
+        self.window.add_user()
+
+
 @dataclass
 class Budget:
-    """Asked before every request that X bills. `run` is what this run has spent.
+    """Asked before every request that X bills. `asker.spend` is what this run has spent.
 
-    `posts_at_x` asks X how many posts were read this month (None: X doesn't say); once, and only with a budget of
-    the month.
+    X is asked how many posts were read this month once, and only with a budget of the month.
     """
 
     ledger: Ledger
-    run: Spend
+    asker: Asker
     max_cost_usd: float | None = None
     monthly_usd: float | None = None
-    posts_at_x: Callable[[], int | None] = lambda: None
     _elsewhere_posts: int | None = None  # read this month, but not in the ledger: other hosts, other tools
+
+    @property
+    def run(self) -> Spend:
+        return self.asker.spend
 
     def posts_within(self, key: str, wanted: int, least: int, post_usd: float, first_usd: float = 0.0) -> int:
         """How many posts to ask for: at most `wanted`, less where the money ends. Raises BudgetError under `least`.
@@ -152,17 +185,44 @@ class Budget:
             raise self._refusal(bound, first_usd + least * post_usd)
         return min(wanted, affordable)
 
-    def reserve(self, key: str, usd: float, posts: int = 0) -> None:
+    @contextlib.contextmanager
+    def bracket(self, key: str, worst_usd: float, posts: int, window: Spend) -> Iterator[Bill]:
+        """Ask X inside; what comes is added to the bill, which then takes the place of the worst case in the ledger.
+
+        The worst case stays there when nobody knows what X has billed (an answer was lost, the process was killed), and
+        when what was billed couldn't be kept: it is asked for again, and the same key counts once a day, as at X.
+        `window`: the spend of the window; its requests are counted here. Raises BudgetError before X is asked.
+        """
+        self._reserve(key, worst_usd, posts)
+        requests = self.run.requests
+        bill = Bill(self.run, window)
+        try:
+            yield bill
+        except EtlError:
+            if not (self.asker.maybe_billed or bill.usd):
+                self.ledger.settle(key, 0, 0)
+            raise
+        finally:
+            window.requests += self.run.requests - requests
+        self.ledger.settle(key, bill.usd, bill.posts)
+
+    def catch_up(self, prefix: str, pages: list[Page]) -> None:
+        """A run killed between the spool and the ledger has left the worst case of a page that is kept: settle it.
+        `prefix`: of the keys of these pages, which end with the page's number."""
+        for key in self.ledger.pending(prefix):
+            number = key.removeprefix(prefix)
+            if number.isdecimal() and int(number) < len(pages):
+                kept = Spend(post_usd=self.run.post_usd)
+                usd = kept.add_page(pages[int(number)])
+                self.ledger.settle(key, usd, kept.posts_billed)
+
+    def _reserve(self, key: str, usd: float, posts: int) -> None:
         """Note the worst case of the next request. Raises BudgetError if it's too much."""
         room_usd, bound = self._room(key)
         if usd > room_usd + EPSILON_USD:
             raise self._refusal(bound, usd)
         if not self.ledger.reserve(key, usd, posts, self._month_room, utc_now()):
             raise self._refusal("month", usd)  # another run was faster
-
-    def settle(self, key: str, usd: float, posts: int = 0) -> None:
-        """The answer is kept and cost this much; 0 for an answer that X doesn't bill."""
-        self.ledger.settle(key, usd, posts)
 
     def _month_room(self, usd: float, _posts: int) -> float:
         if self.monthly_usd is None:
@@ -177,7 +237,7 @@ class Budget:
         if self.monthly_usd is not None:
             usd, posts = self.ledger.spent(utc_now(), beside=key)
             if self._elsewhere_posts is None and self._month_room(usd, posts) > 0:
-                at_x = self.posts_at_x()
+                at_x = self.asker.posts_this_month()
                 self._elsewhere_posts = max(0, (at_x or 0) - self.ledger.spent(utc_now())[1])
                 if self._elsewhere_posts:
                     log.warning("X counts %s posts this month, the ledger %d fewer.", at_x, self._elsewhere_posts)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,19 +18,14 @@ import requests
 import tenacity
 import tweepy
 
-from ..errors import (
-    CredentialsError,
-    CreditsError,
-    EtlError,
-    RateLimitedError,
-    StaleTokenError,
-    UsageError,
-    XUnavailableError,
-)
-from ..raw import JsonObject, objects, parse_json
+from ..errors import RateLimitedError, UsageError, XUnavailableError
+from ..raw import JsonObject, parse_json
 from ..settings import Settings
+from .endpoints import ARCHIVE, TIMELINE
 from .oauth2 import Tokens
 from .prices import Spend
+from .refusals import NEVER_SENT, body_of, classify, reason_of
+from .window import Window
 
 log = logging.getLogger(__name__)
 
@@ -37,13 +33,22 @@ CONNECT_TIMEOUT_SECONDS = 10.0
 ATTEMPTS = 5  # for server errors; 2 for 401 (X had a platform-wide 401 outage on 2026-06-30)
 MAX_PAUSE_SECONDS = 60.0
 RATE_LIMIT_WAITS = 3  # in a row, for one request
-CONSOLE = "https://console.x.com"
 TOKEN_ROUTE = "/2/oauth2/token"  # noqa: S105 (an address)
-NEVER_SENT = ("the host name isn't known", "connection refused")
 
 
 class TransientError(Exception):
     """Worth another try."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A request, as tweepy hands it on. `user_auth`: sign it with OAuth 1.0a."""
+
+    method: str
+    route: str
+    params: dict[str, Any] | None
+    json: Any
+    user_auth: bool
 
 
 class XClient(tweepy.Client):  # type: ignore[misc]
@@ -94,7 +99,7 @@ class XClient(tweepy.Client):  # type: ignore[misc]
         """
         self.maybe_billed = False
         for _ in range(RATE_LIMIT_WAITS):
-            response = self._answer(method, route, params, json, user_auth)
+            response = self._answer(Question(method, route, params, json, user_auth))
             if response.status_code == 200:
                 return response
             error = classify(response)
@@ -107,9 +112,20 @@ class XClient(tweepy.Client):  # type: ignore[misc]
             self.sleep(wait_seconds)
         raise error
 
-    def _answer(
-        self, method: str, route: str, params: dict[str, Any] | None, json: Any, user_auth: bool
-    ) -> requests.Response:
+    def posts(self, window: Window, user_id: str | None, parameters: dict[str, Any]) -> JsonObject:
+        """One page of posts, without the kinds that aren't wanted. `user_id`: of a timeline's account."""
+        if window.endpoint is TIMELINE:
+            exclude = {"exclude": window.excluded} if window.excluded else {}
+            return json_of(self.get_users_tweets(user_id, user_auth=self.signs, **parameters, **exclude))
+        if window.endpoint is ARCHIVE:
+            return json_of(self.search_all_tweets(window.query, **parameters))
+        return json_of(self.search_recent_tweets(window.query, user_auth=self.signs, **parameters))
+
+    def user(self, **parameters: Any) -> JsonObject:
+        """The answer to a look-up, by `id` or `username`."""
+        return json_of(self.get_user(user_auth=self.signs, **parameters))
+
+    def _answer(self, question: Question) -> requests.Response:
         """Send until the answer isn't a passing fault, within ATTEMPTS and the deadline."""
         attempts = tenacity.stop_after_attempt(ATTEMPTS)
         retrying = tenacity.Retrying(
@@ -123,26 +139,19 @@ class XClient(tweepy.Client):  # type: ignore[misc]
             reraise=True,
         )
         try:
-            response: requests.Response = retrying(self._send, method, route, params, json, user_auth, retrying)
+            response: requests.Response = retrying(self._send, question, retrying)
             return response
         except TransientError as error:
+            tries = retrying.statistics.get("attempt_number", 1)
             raise XUnavailableError(
-                f"X didn't answer {route} properly: {error} ({retrying.statistics.get('attempt_number', 1)} tries).",
+                f"X didn't answer {question.route} properly: {error} ({tries} tries).",
                 hint=f"See https://docs.x.com/status, and X_API_BASE_URL ({self.base_url}); then run it again.",
             ) from None
 
-    def _send(
-        self,
-        method: str,
-        route: str,
-        params: dict[str, Any] | None,
-        json: Any,
-        user_auth: bool,
-        retrying: tenacity.Retrying,
-    ) -> requests.Response:
+    def _send(self, question: Question, retrying: tenacity.Retrying) -> requests.Response:
         # As `auth`, not as a header: requests would replace a header by what ~/.netrc says.
         token: str | None = None
-        if user_auth:
+        if question.user_auth:
             auth = tweepy.OAuth1UserHandler(
                 self.consumer_key, self.consumer_secret, self.access_token, self.access_token_secret
             ).apply_auth()
@@ -150,7 +159,7 @@ class XClient(tweepy.Client):  # type: ignore[misc]
             token = self.tokens.access_token(self._refused_token) if self.tokens else self.bearer_token
             auth = tweepy.OAuth2BearerHandler(token).apply_auth()
         self.spend.requests += 1
-        response = self._transfer(method, route, auth, params=params, json=json)
+        response = self._transfer(question.method, question.route, auth, params=question.params, json=question.json)
         status = response.status_code
         attempt = int(retrying.statistics.get("attempt_number", 1))
         if status == 401 and self.tokens:
@@ -253,105 +262,7 @@ class XClient(tweepy.Client):  # type: ignore[misc]
         log.warning("%s; trying again in %.1f s.", error, state.upcoming_sleep)
 
 
-def reason_of(error: requests.exceptions.RequestException) -> str:
-    """A short reason: the texts of requests hold addresses of objects and whole URLs."""
-    text = str(error)
-    for mark, reason in (
-        ("NameResolution", "the host name isn't known"),
-        ("refused", "connection refused"),
-        ("reset", "connection reset"),
-        ("IncompleteRead", "the answer was cut off"),
-        ("timed out", "the answer stopped halfway"),
-        ("RemoteDisconnected", "the connection was closed without an answer"),
-    ):
-        if mark.lower() in text.lower():
-            return reason
-    return type(error).__name__
-
-
-def body_of(response: requests.Response) -> JsonObject | None:
-    """The JSON object of an answer, None if it isn't one (HTML, cut, a list)."""
-    try:
-        document = parse_json(response.content)
-    except ValueError:
-        return None
-    return document if isinstance(document, dict) else None
-
-
-def classify(response: requests.Response) -> EtlError:
-    """What a refused request means and what to do. X changes hosts and words of its problem types
-    (api.twitter.com/2/problems/credits, api.x.com/2/problems/credits-depleted): only the last part is looked at."""
-    body = body_of(response) or {}
-    status = response.status_code
-    problem = str(body.get("type") or "").rstrip("/").rsplit("/", 1)[-1].lower()
-    title = str(body.get("title") or "")
-    detail = str(body.get("detail") or "") or "; ".join(
-        str(error.get("message") or error.get("detail") or "") for error in objects(body.get("errors"))
-    )
-    said = f"HTTP {status}: {detail or title or response.reason or 'no reason given'}"
-    mark = f"{problem} {title}".lower().replace(" ", "")
-    if status == 402 or "credits" in mark:
-        return CreditsError(f"X wants credits first ({said}).", hint=f"Buy credits at {CONSOLE}, 'Billing'.")
-    if "spendcap" in mark or "spend-cap" in mark:
-        return CreditsError(
-            f"The spending limit of the X account is reached ({said}).",
-            hint=f"Raise it at {CONSOLE}, 'Billing', or wait for the next billing cycle.",
-        )
-    if "usagecap" in mark or "usage-cap" in mark:
-        period = str(body.get("period") or "Monthly").lower()
-        return CreditsError(f"The {period} cap of posts is used up ({said}).", hint=f"See the usage page of {CONSOLE}.")
-    if status == 401:
-        return CredentialsError(
-            f"X doesn't accept the credentials ({said}).",
-            hint=f"Check or regenerate them at {CONSOLE}, 'Keys and tokens'.",
-        )
-    if status == 403:
-        reason = str(body.get("reason") or "")
-        page = str(body.get("registration_url") or CONSOLE)
-        if reason == "client-not-enrolled":
-            return CredentialsError(
-                f"The X app isn't enrolled for this endpoint ({said}).", hint=f"Attach it to a project: {page}."
-            )
-        return CredentialsError(f"X forbids this request ({said}).", hint=f"Check the app's access at {CONSOLE}.")
-    if status == 429:
-        return rate_limited(response, said)
-    if status == 400 and any("token" in name for name in refused_parameters(body)):
-        return StaleTokenError(f"X doesn't know the token of the next page any more ({said}).")
-    if status == 400:
-        return UsageError(f"X doesn't understand the request ({said}).", hint="Correct the query or the dates.")
-    return XUnavailableError(f"X answered unexpectedly ({said}).", hint="Check X_API_BASE_URL; then run it again.")
-
-
-def refused_parameters(body: JsonObject) -> list[str]:
-    """The names of the parameters that a 400 complains about."""
-    return [
-        str(name)
-        for error in objects(body.get("errors"))
-        if isinstance(parameters := error.get("parameters"), dict)
-        for name in parameters
-    ]
-
-
-def rate_limited(response: requests.Response, said: str) -> RateLimitedError:
-    """The error with the time of the reset: of the 15-minute window, or of the 24-hour window when that is used up."""
-    resets = [reset_of(response, "x-rate-limit-reset")]
-    for who in ("app", "user"):
-        if response.headers.get(f"x-{who}-limit-24hour-remaining", "").strip() == "0":
-            resets.append(reset_of(response, f"x-{who}-limit-24hour-reset"))
-    known = [moment for moment in resets if moment]
-    if not known:
-        return RateLimitedError(
-            f"X limits the rate and doesn't say until when ({said}).", hint="Run it again in 15 minutes."
-        )
-    until = max(known)
-    return RateLimitedError(
-        f"Rate-limited until {until:%Y-%m-%d %H:%M:%S} UTC ({said}).", retry_at=until, hint="Run it again after that."
-    )
-
-
-def reset_of(response: requests.Response, header: str) -> datetime | None:
-    """A reset header (Unix seconds) as a time; None when it's missing or nonsense."""
-    try:
-        return datetime.fromtimestamp(int(response.headers.get(header, "")), UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
+def json_of(response: Any) -> JsonObject:
+    """The body of an answer; `request` has made sure that it's a JSON object."""
+    document: JsonObject = parse_json(response.content)
+    return document

@@ -3,48 +3,44 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, date, datetime
 from typing import Any
 
 from ..settings import Settings
 from ..times import utc_now
-from .accounts import known_account
+from .accounts import Accounts
 from .budget import Ledger
-from .drain import PROOF_POSTS
-from .endpoints import TIMELINE, depth_of, endpoint_of, post_usd_of, query_of, window_of, worst_post_usd
+from .depth import PROOF_POSTS
 from .prices import MONTHLY_CAP_POSTS, PRICE_USD, PRICES_SEEN_ON
+from .window import Window, windows_of
 
 
 def plan_of(settings: Settings) -> dict[str, Any]:
     """The worst case in posts, users, requests and USD, and what bounds it. Raises UsageError for what X can't give."""
-    endpoint = endpoint_of(settings)
-    query_of(settings)
-    days: list[date | None] = list(settings.days) or [None]
-    for day in days:
-        window_of(settings, day, datetime.now(UTC))
-    posts = len(days) * most_posts(settings)
-    if endpoint is TIMELINE:
-        posts = min(posts, depth_of(settings))  # all days together: it's one timeline
-    pages = max(len(days), math.ceil(posts / endpoint.max_results))
+    windows = windows_of(settings, utc_now())
+    window, name = windows[0], settings.source.account  # they differ by their day alone
+    account = Accounts(settings.state_dir, settings.base_url).known(name) if name else None
+    window = window.priced_for((account or {}).get("id"))
+    posts = len(windows) * most_posts(window)
+    if window.depth:
+        posts = min(posts, window.depth)  # all days together: it's one timeline
+    pages = max(len(windows), math.ceil(posts / window.endpoint.max_results))
     # The proof that the timeline reaches a day: five older posts and, if there are none, the user.
-    proofs = len(settings.days) * (endpoint is TIMELINE)
-    account = known_account(settings) if settings.source.account else None
-    look_ups = int(endpoint is TIMELINE and account is None)
-    post_usd = post_usd_of(settings, (account or {}).get("id"))
-    worst_usd = worst_post_usd(settings, post_usd)
-    usd = posts * worst_usd + proofs * PROOF_POSTS * post_usd + (look_ups + proofs) * PRICE_USD["user"]
+    proofs = len(settings.days) * bool(window.depth)
+    look_ups = int(bool(window.depth) and account is None)
+    usd = posts * window.worst_post_usd + proofs * PROOF_POSTS * window.post_usd
+    usd += (look_ups + proofs) * PRICE_USD["user"]
     spent_usd = Ledger(settings.state_dir).spent(utc_now())[0]
     plan = {
         "source": settings.source.label,
-        "endpoint": endpoint.name,
+        "endpoint": window.endpoint.name,
         "days": len(settings.days),
         "posts": posts + proofs * PROOF_POSTS,
         "users": look_ups + proofs,
         "requests": look_ups + pages + 2 * proofs,
-        "post_usd": post_usd,
-        "worst_post_usd": round(worst_usd, 4),
+        "post_usd": window.post_usd,
+        "worst_post_usd": round(window.worst_post_usd, 4),
         "cost_usd": round(usd, 4),
-        "bounded_by": bound(settings),
+        "bounded_by": bound(window),
         "prices_seen_on": PRICES_SEEN_ON,
         "max_cost_usd": settings.max_cost_usd,
         "monthly_budget_usd": settings.monthly_budget_usd,
@@ -56,24 +52,22 @@ def plan_of(settings: Settings) -> dict[str, Any]:
     return plan | {"at_most_usd": round(min(limit for limit in limits if limit is not None), 4)}
 
 
-def most_posts(settings: Settings) -> int:
-    """How many posts one window can be billed for: the last page may bring more than was still wanted."""
-    endpoint = endpoint_of(settings)
-    most = depth_of(settings) if endpoint is TIMELINE else MONTHLY_CAP_POSTS
-    newest = settings.newest
+def most_posts(window: Window) -> int:
+    """How many posts a window can be billed for: the last page may bring more than was still wanted."""
+    most = window.depth or MONTHLY_CAP_POSTS
+    newest, least = window.newest, window.endpoint.min_results
     if newest is None:
         return most
     # With `newest` - 1 there, one more is asked for, and the smallest page is larger than one.
-    rounded = endpoint.min_results if newest <= endpoint.min_results else newest + endpoint.min_results - 1
-    return min(most, rounded)
+    return min(most, least if newest <= least else newest + least - 1)
 
 
-def bound(settings: Settings) -> str:
+def bound(window: Window) -> str:
     """What keeps the number of posts from being higher, in words."""
-    if settings.limit or settings.latest:
-        return "--latest" if settings.latest and settings.latest <= (settings.limit or math.inf) else "--limit"
-    if endpoint_of(settings) is TIMELINE:
-        return f"a timeline shows its newest {depth_of(settings):,} posts"
+    if window.newest:
+        return "--latest" if window.newest == window.latest else "--limit"
+    if window.depth:
+        return f"a timeline shows its newest {window.depth:,} posts"
     return f"X's cap of {MONTHLY_CAP_POSTS:,} posts a month: give --limit or --max-cost"
 
 

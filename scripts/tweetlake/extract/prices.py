@@ -6,15 +6,15 @@ successful answers. Media and places, which come with the posts, have no price o
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
+
+from ..raw import Page
 
 PRICES_SEEN_ON = "2026-08-22"
 PRICE_USD = {
     "post": 0.005,  # per post returned
     "owned_post": 0.001,  # per post of the app owner's own timeline, read in user context ("owned reads")
     "user": 0.010,  # per user returned
-    "counts_request": 0.005,  # per request to counts/recent, whatever it returns: never asked here
 }
 MONTHLY_CAP_POSTS = 3_000_000  # X's own cap per billing cycle (docs, 2026-08-13)
 
@@ -34,11 +34,19 @@ class Spend:
     _expanded_user_ids: set[str] = field(default_factory=set)
     _expanded_post_ids: set[str] = field(default_factory=set)
 
-    def add_page(self, post_ids: Iterable[str], user_ids: Iterable[str], included_ids: Iterable[str]) -> None:
-        """Count one answered page: its posts, and the users and posts that came with them."""
-        self._post_ids.update(post_ids)
-        self._expanded_user_ids.update(user_ids)
-        self._expanded_post_ids.update(included_ids)
+    def add_page(self, page: Page) -> float:
+        """Count one answered page: its posts, and the users and posts that came with them. Returns what it adds at
+        most, in USD."""
+        before_usd = self.cost_usd_max
+        self._post_ids.update(str(post.get("id")) for post in page.posts)
+        self._expanded_user_ids.update(page.users)
+        self._expanded_post_ids.update(page.included)
+        return self.cost_usd_max - before_usd
+
+    def add_user(self) -> float:
+        """Count one answered look-up. Returns its price in USD."""
+        self.users_billed += 1
+        return PRICE_USD["user"]
 
     @property
     def posts_billed(self) -> int:

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any
 
+from ..raw import Page
 from .prices import Spend
 
 log = logging.getLogger(__name__)
@@ -30,18 +31,19 @@ class Progress(AbstractContextManager["Progress"]):
 
     def __enter__(self) -> Progress:
         if sys.stderr.isatty():
-            from rich.console import Console
+            from rich.console import Console  # 90 ms, which a run without a terminal needn't spend
 
             self._status = Console(stderr=True).status(self._line())
             self._status.start()
             write_log_to(sys.stderr)  # rich has put itself there, to keep log lines apart from the live one
         return self
 
-    def page(self, posts: int, oldest: str | None) -> None:
-        """One more page; `oldest` is the created_at of its oldest post."""
+    def page(self, page: Page) -> None:
+        """One more page."""
         self.pages += 1
-        self.posts += posts
-        self.oldest = oldest or self.oldest
+        self.posts += len(page.posts)
+        times = [moment for post in page.posts if isinstance(moment := post.get("created_at"), str)]
+        self.oldest = min(times, default=self.oldest)
         if self._status is not None:
             self._status.update(self._line())
         elif time.monotonic() - self._logged_at >= LOG_EVERY_SECONDS:

@@ -18,6 +18,7 @@ import orjson
 from ..errors import XUnavailableError
 from ..files import disk_error
 from ..raw import JsonObject, Page, dump_json, page_of, parse_json
+from .window import Window
 
 log = logging.getLogger(__name__)
 
@@ -25,10 +26,12 @@ log = logging.getLogger(__name__)
 class Spool:
     """An append-only file of pages, locked while a run uses it (the lock dies with the process)."""
 
-    def __init__(self, folder: Path, label: str, identity: JsonObject) -> None:
-        """`identity`: all that makes two runs ask for the same posts."""
+    def __init__(self, state_dir: Path, base_url: str, window: Window) -> None:
+        """The same file for a run and its retry, another for every other question."""
+        identity = {"base_url": base_url, **window.identity}
         digest = hashlib.sha256(orjson.dumps(identity, option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]
-        self.path = folder / f"{label}-{digest}.jsonl"
+        name = f"{window.source.label}-{window.day or window.run_day}-{digest}.jsonl"
+        self.path = state_dir / "spool" / name
         self._file: IO[bytes] | None = None
         self._holder: IO[bytes] | None = None
 
@@ -94,11 +97,6 @@ class Spool:
             with contextlib.suppress(OSError):  # what was written of the page is not a page that is kept
                 os.ftruncate(self._file.fileno(), whole_bytes)
             raise disk_error(self.path, error) from None
-
-    def restart(self) -> None:
-        """Drop the pages and keep the lock: they answer another question than the one asked now."""
-        if self._file is not None:
-            self._file.truncate(0)
 
     def kept(self) -> str:
         """For messages: where the pages are, if there are any."""

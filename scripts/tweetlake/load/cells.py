@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
 
 import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
 
 from ..columns import COLUMNS
 from ..times import iso
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 ESCAPED_IN_JSON = r'[\x00-\x1f"\\]'
 
@@ -28,8 +27,6 @@ def csv_header(names: Iterable[str]) -> bytes:
 
 def csv_lines(cells: pa.Table) -> bytes:
     """The other lines, of a table as csv_cells makes it."""
-    import pyarrow.csv
-
     out = io.BytesIO()
     pyarrow.csv.write_csv(cells, out, pyarrow.csv.WriteOptions(include_header=False))
     return out.getvalue()
@@ -37,8 +34,6 @@ def csv_lines(cells: pa.Table) -> bytes:
 
 def csv_cells(table: pa.Table) -> pa.Table:
     """All that isn't text or a number as text: times as ISO 8601, lists as JSON."""
-    import pyarrow as pa
-
     columns = []
     for name in table.column_names:
         column = table.column(name).combine_chunks()
@@ -48,12 +43,9 @@ def csv_cells(table: pa.Table) -> pa.Table:
 
 def iso_times(column: pa.Array) -> pa.Array:
     """What `iso` gives, for a column of whole seconds in one step."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     milliseconds = column.cast(pa.int64())
     seconds = pc.divide(milliseconds, 1000)
-    if not pc.all(pc.equal(pc.multiply(seconds, 1000), milliseconds)).as_py():
+    if pc.any(pc.not_equal(pc.multiply(seconds, 1000), milliseconds)).as_py():
         return pa.array(map(iso, column.to_pylist()), pa.string())
     text = seconds.cast(pa.timestamp("s")).cast(pa.string())  # 2026-08-20 12:00:00
     return pc.binary_join_element_wise(pc.replace_substring(text, " ", "T"), "Z", "")
@@ -61,9 +53,6 @@ def iso_times(column: pa.Array) -> pa.Array:
 
 def json_lists(column: pa.Array) -> pa.Array:
     """Lists of text as JSON: in one step, unless a text needs escaping."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     if pc.any(pc.match_substring_regex(column.flatten(), ESCAPED_IN_JSON)).as_py():
         return pa.array((None if v is None else orjson.dumps(v).decode() for v in column.to_pylist()), pa.string())
     filled = pc.binary_join_element_wise('["', pc.binary_join(column, '","'), '"]', "")

@@ -7,7 +7,6 @@ the posts were first seen in this state) is kept from the manifest in the lake w
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -18,18 +17,22 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from ..columns import COLUMN_NAMES, CONTENT_NAMES, arrow_schema
+from ..columns import COLUMN_NAMES
 from ..files import sha256_of, temporary_files, write_gzip
 from ..raw import JsonObject
 from ..times import iso, moment_of
-from .cells import csv_cells, csv_header, csv_lines
 from .destinations import Destination
+from .render import write_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 log = logging.getLogger(__name__)
 
+CSV, PARQUET = "refined_tweets.csv", "refined_tweets.parquet"
+RAW, REJECTED, MANIFEST = "pages.jsonl.gz", "rejected.jsonl", "_manifest.json"
+TABLES = {CSV: "twitter", PARQUET: "twitter_parquet", RAW: "twitter_raw", REJECTED: "twitter_rejected"}
+TABLES[MANIFEST] = TABLES[CSV]
 CONTENT_TYPES = {
     ".csv": "text/csv; charset=utf-8",
     ".parquet": "application/vnd.apache.parquet",
@@ -39,7 +42,7 @@ CONTENT_TYPES = {
 }
 
 
-@dataclass
+@dataclass(frozen=True)
 class Partition:
     """One day to be written. `facts` go into the manifest as they are."""
 
@@ -53,89 +56,133 @@ class Partition:
     collected_at: datetime | None  # one time for all rows of an API run; None: each row has its own
     facts: JsonObject = field(default_factory=dict)
 
-    def key(self, kind: str, name: str) -> str:
+    def key(self, name: str) -> str:
         """twitter[_KIND]/[source=NAME/]dt=D/NAME"""
-        table = f"twitter_{kind}" if kind else "twitter"
         source = f"source={self.source}/" if self.source else ""
-        return f"{table}/{source}dt={self.day}/{name}"
+        return f"{TABLES[name]}/{source}dt={self.day}/{name}"
 
 
 def commit(partition: Partition, destination: Destination) -> JsonObject:
     """Write the day and return its part of the summary: {date, rows, rejected, files: {name: {uri, bytes}}}."""
     # The destination's own OSErrors are DestinationErrors.
     with temporary_files(), tempfile.TemporaryDirectory(prefix="tweetlake-") as folder:
-        return _commit(partition, destination, Path(folder))
+        landing = Landing(partition, destination, Path(folder))
+        landing.render()
+        landing.describe()
+        landing.withdraw_manifest()
+        landing.upload()
+        landing.confirm()
+        landing.drop_stale_rejects()
+        return landing.publish()
 
 
-def _commit(partition: Partition, destination: Destination, folder: Path) -> JsonObject:
-    manifest_key = partition.key("", "_manifest.json")
-    previous = read_manifest(destination, manifest_key)
-    csv_file, parquet_file = folder / "refined_tweets.csv", folder / "refined_tweets.parquet"
-    content = write_rows(partition.chunks(), csv_file, parquet_file)
-    unchanged = previous.get("content_sha256") == content
-    collected_at = partition.collected_at
-    first_seen = moment_of(previous.get("collected_at"))
-    if unchanged and None not in (collected_at, first_seen) and collected_at != first_seen:
-        collected_at = first_seen
-        write_rows(partition.chunks(), csv_file, parquet_file, collected_at=first_seen)
+class Landing:
+    """A day on its way into the lake: each step is a method, in the order of `commit`."""
 
-    files: dict[str, tuple[str, Path]] = {}  # key, local file
-    files["refined_tweets.csv"] = (partition.key("", csv_file.name), csv_file)
-    files["refined_tweets.parquet"] = (partition.key("parquet", parquet_file.name), parquet_file)
-    raw_key = partition.key("raw", "pages.jsonl.gz")
-    kept_raw = stored_raw(destination, raw_key, previous) if unchanged or partition.raw_file is None else None
-    if partition.raw_file is not None and kept_raw is None:
-        raw_file = folder / "pages.jsonl.gz"
-        write_gzip(partition.raw_file, raw_file)
-        files["pages.jsonl.gz"] = (raw_key, raw_file)
-    rejected_key = partition.key("rejected", "rejected.jsonl")
-    if partition.rejects:
-        rejected_file = folder / "rejected.jsonl"
-        with rejected_file.open("wb") as out:
-            out.writelines(partition.reject_lines)
-        files["rejected.jsonl"] = (rejected_key, rejected_file)
+    def __init__(self, partition: Partition, destination: Destination, folder: Path) -> None:
+        self.partition = partition
+        self.destination = destination
+        self.folder = folder
+        self.previous = read_manifest(destination, partition.key(MANIFEST))
+        self.collected_at = partition.collected_at
+        self.content_sha256 = ""
+        self.files: list[Path] = []  # what is uploaded
+        self.kept_raw: JsonObject | None = None  # raw pages that are in the lake and stay there
+        self.described: dict[str, JsonObject] = {}  # the manifest's `files`
 
-    described: dict[str, JsonObject] = {
-        name: {"key": key, "bytes": file.stat().st_size, "sha256": sha256_of(file)}
-        for name, (key, file) in files.items()
-    }
-    if kept_raw is not None:
-        described["pages.jsonl.gz"] = kept_raw
-    if previous and previous.get("files") != described and not destination.delete(manifest_key):
-        # Without its manifest a day counts as not there, which is what it is while its files are being replaced.
-        log.warning("The old manifest of %s can't be removed: readers may see it beside new files.", partition.day)
-    for key, file in files.values():
-        destination.put(key, file, CONTENT_TYPES[file.suffix])
-    for entry in described.values():
-        destination.confirm(entry["key"], entry["bytes"], entry["sha256"])
-    # Looked for in the lake, not in the old manifest: a run killed halfway has removed that one already.
-    stale = not partition.rejects and destination.size(rejected_key) is not None
-    if stale and not destination.delete(rejected_key):
-        log.warning("%s is from an earlier run and can't be removed.", destination.uri(rejected_key))
+    def render(self) -> None:
+        """Make the files here: the same posts as in the lake keep their collected_at, and their raw pages."""
+        rows = (self.folder / CSV, self.folder / PARQUET)
+        self.content_sha256 = write_rows(self.partition.chunks(), *rows)
+        first_seen = moment_of(self.previous.get("collected_at"))
+        if self.is_unchanged and None not in (self.collected_at, first_seen) and self.collected_at != first_seen:
+            self.collected_at = first_seen
+            write_rows(self.partition.chunks(), *rows, collected_at=first_seen)
+        self.files += rows
+        self.kept_raw = self.stored_raw() if self.is_unchanged or self.partition.raw_file is None else None
+        if self.partition.raw_file is not None and self.kept_raw is None:
+            self.files.append(self.folder / RAW)
+            write_gzip(self.partition.raw_file, self.files[-1])
+        if self.partition.rejects:
+            self.files.append(self.folder / REJECTED)
+            with self.files[-1].open("wb") as out:
+                out.writelines(self.partition.reject_lines)
 
-    manifest = {
-        "date": partition.day.isoformat(),
-        "source": partition.source,
-        "rows": partition.rows,
-        "rejected": partition.rejects,
-        "collected_at": iso(collected_at),
-        **partition.facts,
-        "columns": list(COLUMN_NAMES),
-        "content_sha256": content,
-        "files": described,
-    }
-    manifest_file = folder / "_manifest.json"
-    manifest_file.write_bytes(orjson.dumps(manifest, option=orjson.OPT_INDENT_2) + b"\n")
-    destination.put(manifest_key, manifest_file, CONTENT_TYPES[".json"])
-    described["_manifest.json"] = {"key": manifest_key, "bytes": manifest_file.stat().st_size}
-    return {
-        "date": partition.day.isoformat(),
-        "rows": partition.rows,
-        "rejected": partition.rejects,
-        "files": {
-            name: {"uri": destination.uri(entry["key"]), "bytes": entry["bytes"]} for name, entry in described.items()
-        },
-    }
+    @property
+    def is_unchanged(self) -> bool:
+        """Does the lake have these very posts already?"""
+        return self.previous.get("content_sha256") == self.content_sha256
+
+    def stored_raw(self) -> JsonObject | None:
+        """The old manifest's entry for raw pages, if they are in the lake as it says."""
+        key = self.partition.key(RAW)
+        entry = self.previous.get("files", {}).get(RAW)
+        if isinstance(entry, dict) and entry.get("key") == key and self.destination.size(key) == entry.get("bytes"):
+            return entry
+        return None
+
+    def describe(self) -> None:
+        """What the manifest says of each file: key, bytes, sha256."""
+        for file in self.files:
+            self.described[file.name] = {
+                "key": self.partition.key(file.name),
+                "bytes": file.stat().st_size,
+                "sha256": sha256_of(file),
+            }
+        if self.kept_raw is not None:
+            self.described[RAW] = self.kept_raw
+
+    def withdraw_manifest(self) -> None:
+        """Without its manifest a day counts as not there, which is what it is while its files are being replaced."""
+        if not self.previous or self.previous.get("files") == self.described:
+            return
+        if not self.destination.delete(self.partition.key(MANIFEST)):
+            day = self.partition.day
+            log.warning("The old manifest of %s can't be removed: readers may see it beside new files.", day)
+
+    def upload(self) -> None:
+        for file in self.files:
+            self.destination.put(self.partition.key(file.name), file, CONTENT_TYPES[file.suffix])
+
+    def confirm(self) -> None:
+        """Look at what is there now, the raw pages that were kept included."""
+        for entry in self.described.values():
+            self.destination.confirm(entry["key"], entry["bytes"], entry["sha256"])
+
+    def drop_stale_rejects(self) -> None:
+        """Looked for in the lake, not in the old manifest: a run killed halfway has removed that one already."""
+        key = self.partition.key(REJECTED)
+        stale = not self.partition.rejects and self.destination.size(key) is not None
+        if stale and not self.destination.delete(key):
+            log.warning("%s is from an earlier run and can't be removed.", self.destination.uri(key))
+
+    def publish(self) -> JsonObject:
+        """Write the manifest: now the day is there. Returns its part of the summary."""
+        partition, described = self.partition, self.described
+        manifest = {
+            "date": partition.day.isoformat(),
+            "source": partition.source,
+            "rows": partition.rows,
+            "rejected": partition.rejects,
+            "collected_at": iso(self.collected_at),
+            **partition.facts,
+            "columns": list(COLUMN_NAMES),
+            "content_sha256": self.content_sha256,
+            "files": described,
+        }
+        file = self.folder / MANIFEST
+        file.write_bytes(orjson.dumps(manifest, option=orjson.OPT_INDENT_2) + b"\n")
+        self.destination.put(partition.key(MANIFEST), file, CONTENT_TYPES[file.suffix])
+        told = described | {MANIFEST: {"key": partition.key(MANIFEST), "bytes": file.stat().st_size}}
+        return {
+            "date": partition.day.isoformat(),
+            "rows": partition.rows,
+            "rejected": partition.rejects,
+            "files": {
+                name: {"uri": self.destination.uri(entry["key"]), "bytes": entry["bytes"]}
+                for name, entry in told.items()
+            },
+        }
 
 
 def read_manifest(destination: Destination, key: str) -> JsonObject:
@@ -149,45 +196,3 @@ def read_manifest(destination: Destination, key: str) -> JsonObject:
             return manifest
     log.warning("%s isn't a manifest; it is replaced.", destination.uri(key))
     return {}
-
-
-def stored_raw(destination: Destination, key: str, previous: JsonObject) -> JsonObject | None:
-    """The manifest's entry for raw pages that are in the lake already and stay there."""
-    entry = previous.get("files", {}).get("pages.jsonl.gz")
-    if isinstance(entry, dict) and entry.get("key") == key and destination.size(key) == entry.get("bytes"):
-        return entry
-    return None
-
-
-def with_collected_at(table: pa.Table, moment: datetime) -> pa.Table:
-    """The same rows, all collected at this time."""
-    import pyarrow as pa
-
-    index = table.schema.get_field_index("collected_at")
-    column = pa.array([moment] * table.num_rows, table.schema.field(index).type)
-    return table.set_column(index, table.schema.field(index), column)
-
-
-def write_rows(
-    chunks: Iterable[pa.Table], csv_file: Path, parquet_file: Path, *, collected_at: datetime | None = None
-) -> str:
-    """Write refined_tweets.csv and refined_tweets.parquet (zstd; Arrow writes no time of its own into it), with this
-    `collected_at` in all rows if it's given.
-
-    Returns the SHA-256 of the CSV without collected_at: equal when the posts are the same.
-    """
-    import pyarrow.parquet
-
-    content = hashlib.sha256(csv_header(CONTENT_NAMES))
-    with (
-        csv_file.open("wb") as csv,
-        pyarrow.parquet.ParquetWriter(parquet_file, arrow_schema(), compression="zstd") as parquet,
-    ):
-        csv.write(csv_header(COLUMN_NAMES))
-        for chunk in chunks:
-            table = chunk if collected_at is None else with_collected_at(chunk, collected_at)
-            parquet.write_table(table)
-            cells = csv_cells(table)
-            csv.write(csv_lines(cells))
-            content.update(csv_lines(cells.select(CONTENT_NAMES)))
-    return content.hexdigest()

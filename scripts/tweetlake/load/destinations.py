@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import DestinationError
+from ..s3 import S3
 
 
 class Destination(Protocol):
@@ -36,13 +37,13 @@ class Destination(Protocol):
         """Remove an object if it's there. False when that isn't permitted."""
 
 
-def open_destination(to: str) -> Destination:
-    """`to` as checked by settings.check_destination."""
+def open_destination(to: str, s3: S3) -> Destination:
+    """`to` as checked by settings.check_destination; `s3` is asked only if it is a bucket."""
     if to.startswith("s3://"):
         from .bucket import Bucket
 
         bucket, _, prefix = to.removeprefix("s3://").partition("/")
-        return Bucket(bucket, prefix)
+        return Bucket(s3, bucket, prefix)
     return Folder(Path(to))
 
 
