@@ -140,8 +140,10 @@ def land(settings: Settings, destination: Destination, recording: Recording, sum
     """Transform, validate, load."""
     from tweetlake.load.commit import commit  # with pandas, pyarrow and pandera: only now that the posts are there
     from tweetlake.transform.collect import collected, refuse_too_many
+    from tweetlake.transform.jobs import jobs_for_this_machine
 
-    with collected(recording.pages, rules_of(settings, recording), recording.day) as harvest:
+    jobs, counts = settings.jobs or jobs_for_this_machine(), recording.counts
+    with collected(recording.pages, rules_of(settings, recording), recording.day, counts=counts, jobs=jobs) as harvest:
         summary.add_posts(
             recording.counts, posts_in=harvest.posts_in, rejected=len(harvest.rejects), left_out=harvest.left_out
         )

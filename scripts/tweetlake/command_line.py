@@ -96,5 +96,12 @@ def build_parser() -> Parser:
     money.add_argument(
         "--monthly-budget", metavar="USD", help="the same for all runs of a calendar month (UTC) on this machine"
     )
+    parser.add_argument(
+        "--jobs",
+        metavar="N",
+        type=int,
+        help="how many processes read pages (default: one per processor, one where memory is small); the lake is the "
+        "same for any N",
+    )
     parser.add_argument("--env-file", metavar="F", help="KEY=VALUE lines; what the environment already has wins")
     return parser

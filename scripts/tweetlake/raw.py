@@ -28,6 +28,7 @@ JsonObject = dict[str, Any]
 OWN_KEY = "__tweetlake"  # what we add to a page when we keep it: collected_at, account, request
 BAD_LINES_NAMED = 20  # more are only counted
 POST_MARKS = ("text", "edit_history_tweet_ids", "edit_history_post_ids", "author_id")
+PAGE_BEGINS = (b'{"data":[{', b'{"data": [{')
 RAW_SUFFIXES = (".jsonl", ".json", ".ndjson", ".jsonl.gz", ".json.gz", ".ndjson.gz")
 
 
@@ -45,6 +46,8 @@ class Page:
     own: JsonObject = field(default_factory=dict)  # what OWN_KEY holds
     collected_at: str | None = None
     line: bytes = b""  # what the posts were read from, while they hold only what a row needs (see decode.py)
+    origin: tuple[str, int] = ("", 0)  # file and line, for messages
+    is_deferred: bool = False  # only the line is there yet: whoever needs the posts reads it, see read_page
     is_plain: bool = False  # posts, included and media are those of plain.py instead of JSON objects
 
     def whole_post(self, index: int) -> JsonObject:
@@ -67,6 +70,22 @@ class RawCounts:
     bad_lines: int = 0
     lines_without_posts: int = 0
     partial_errors: Counter[str] = field(default_factory=Counter)
+
+    def note(self, page: Page) -> None:
+        """Count what is on a page."""
+        self.lines_without_posts += not page.posts
+        self.partial_errors.update(error_kind(error) for error in page.errors)
+
+    def add(self, others: RawCounts) -> None:
+        """Count what was met elsewhere."""
+        self.lines_without_posts += others.lines_without_posts
+        self.partial_errors += others.partial_errors
+
+    def bad_line(self, name: str, number: int, reason: str) -> None:
+        """Count a line that can't be read, and name the first of them."""
+        self.bad_lines += 1
+        if self.bad_lines <= BAD_LINES_NAMED:
+            log.warning("%s, line %d can't be read and is left out: %s", name, number, reason)
 
 
 def parse_json(line: bytes) -> Any:
@@ -180,6 +199,11 @@ def read_page(line: bytes) -> Page:
     return page
 
 
+def looks_like_a_page(line: bytes) -> bool:
+    """Does the line look like a page of X, so that its posts may be read later, and elsewhere?"""
+    return line.startswith(PAGE_BEGINS) and line.rstrip().endswith(b"}")
+
+
 def error_kind(error: JsonObject) -> str:
     """not-found, suspended, not-authorized, or the last part of the problem's type. Its host changes over time
     (api.twitter.com, api.x.com), so only the last part counts."""
@@ -214,25 +238,21 @@ def _pages_of_file(name: str, stream: IO[bytes], counts: RawCounts) -> Iterator[
             if line.isspace():
                 continue
             counts.lines += 1
+            if looks_like_a_page(line):
+                yield Page([], line=line, origin=(name, number), is_deferred=True)
+                continue
             try:
                 page = read_page(line)
             except ValueError as error:
-                _bad_line(name, number, str(error), counts)
+                counts.bad_line(name, number, str(error))
                 continue
-            counts.lines_without_posts += not page.posts
-            counts.partial_errors.update(error_kind(error) for error in page.errors)
+            counts.note(page)
             yield page
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:  # a torn .gz: what came before it is good
         counts.lines += 1
-        _bad_line(name, number + 1, f"the compressed file is damaged from here on: {error}", counts)
+        counts.bad_line(name, number + 1, f"the compressed file is damaged from here on: {error}")
     except OSError as error:
         raise UsageError(f"The pages in {name} can't be read: {error.strerror or error}.") from None
-
-
-def _bad_line(name: str, number: int, reason: str, counts: RawCounts) -> None:
-    counts.bad_lines += 1
-    if counts.bad_lines <= BAD_LINES_NAMED:
-        log.warning("%s, line %d can't be read and is left out: %s", name, number, reason)
 
 
 def _open_all(path: str, s3: S3 | None) -> Iterator[tuple[str, AbstractContextManager[IO[bytes]]]]:

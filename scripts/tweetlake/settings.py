@@ -88,6 +88,7 @@ class Settings:
     deadline_seconds: float
     timeout_seconds: float
     retry_seconds: float  # the first pause after a server error; it doubles
+    jobs: int | None = None  # processes that transform; None: what this machine allows
     plan: bool = False  # only say what it would cost
     max_cost_usd: float | None = None  # of this run
     monthly_budget_usd: float | None = None  # of all runs of a calendar month, UTC
@@ -116,7 +117,7 @@ def read_settings(
     if ca_bundle := environ.get("SSL_CERT_FILE"):
         environ.setdefault("REQUESTS_CA_BUNDLE", ca_bundle)  # requests and botocore read only this one
     account = check_account(args.account) if args.account is not None else None
-    for option in ("latest", "limit"):
+    for option in ("latest", "limit", "jobs"):
         if getattr(args, option) is not None and getattr(args, option) < 1:
             raise UsageError(f"--{option} must be 1 or more.")
     if not 0 <= args.max_reject_percent <= 100:
@@ -153,6 +154,7 @@ def read_settings(
         to=args.to or "",
         limit=args.limit,
         max_reject_percent=args.max_reject_percent,
+        jobs=args.jobs,
         credentials=Credentials() if args.from_raw else read_credentials(environ, args),
         base_url=check_base_url(environ.get("X_API_BASE_URL") or DEFAULT_BASE_URL),
         state_dir=state_dir(environ),

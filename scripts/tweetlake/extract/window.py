@@ -115,7 +115,7 @@ class Window:
 
     @property
     def expansions(self) -> list[str]:
-        """Those that may be billed. Authors only for a search: those of a timeline are known, and expanded users may be billed."""
+        """Those that may be billed. Authors only for a search: those of a timeline are known."""
         authors = self.source.account is None
         return ["author_id"] * authors + ["referenced_tweets.id"] * self.source.include_retweets
 

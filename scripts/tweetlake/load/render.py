@@ -13,6 +13,9 @@ import pyarrow.parquet
 from ..columns import COLUMN_NAMES, CONTENT_NAMES, arrow_schema
 from .cells import csv_cells, csv_header, csv_lines
 
+# What few rows have for themselves needs no dictionary: it would be made and thrown away.
+REPETITIVE = [name for name in COLUMN_NAMES if name not in ("id", "text", "url", "conversation_id", "created_at")]
+
 
 def write_rows(
     chunks: Iterable[pa.Table], csv_file: Path, parquet_file: Path, *, collected_at: datetime | None = None
@@ -25,7 +28,9 @@ def write_rows(
     content = hashlib.sha256(csv_header(CONTENT_NAMES))
     with (
         csv_file.open("wb") as csv,
-        pyarrow.parquet.ParquetWriter(parquet_file, arrow_schema(), compression="zstd") as parquet,
+        pyarrow.parquet.ParquetWriter(
+            parquet_file, arrow_schema(), compression="zstd", use_dictionary=REPETITIVE
+        ) as parquet,
     ):
         csv.write(csv_header(COLUMN_NAMES))
         for chunk in chunks:

@@ -1,41 +1,29 @@
-"""From pages to rows that may land: transformed, checked and stored batch by batch, so that memory doesn't grow."""
+"""From pages to rows that may land: transformed, checked and stored in portions, so that memory doesn't grow."""
 
 from __future__ import annotations
 
 import contextlib
-import gc
 import logging
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from functools import partial
 
 import pyarrow as pa
 
-from ..columns import COLUMN_NAMES, Row, arrow_schema
+from ..columns import arrow_schema
 from ..errors import BadDataError
 from ..files import temporary_files
-from ..raw import JsonObject, Page
-from . import schema
-from .quick import quick_row_of
+from ..raw import Page, RawCounts
+from .jobs import portions
+from .portions import Portion, cut, make_portion
 from .rejects import Rejects
-from .rows import (
-    EDIT_HISTORY_IDS,
-    RowError,
-    Rules,
-    collected_at_of,
-    day_of_post,
-    reason_to_leave_out,
-    row_of,
-)
+from .rows import Rules
 from .store import RowStore
 
 log = logging.getLogger(__name__)
-
-Batch = dict[int, Row]  # by id
-BATCH_ROWS = 5_000  # transformed, checked and stored at once: some 50 MB while it lasts
 
 
 @dataclass
@@ -44,85 +32,40 @@ class Harvest:
 
     rows: RowStore
     rejects: Rejects
+    counts: RawCounts
     posts_in: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
 
+    def bring_in(self, portion: Portion) -> None:
+        """Store the rows of a portion, and add up its counts."""
+        self.posts_in += portion.posts_in
+        self.left_out += portion.left_out
+        self.rejects.add_lines(portion.rejects)
+        self.rows.note_versions(portion.first_of)
+        self.rows.add(portion.table)
+        self.counts.add(portion.counts)
+        for origin, reason in portion.unreadable:
+            self.counts.bad_line(*origin, reason)
+
 
 @contextlib.contextmanager
-def collected(pages: Iterable[Page], rules: Rules, day: date | None = None) -> Iterator[Harvest]:
+def collected(
+    pages: Iterable[Page], rules: Rules, day: date | None = None, *, counts: RawCounts | None = None, jobs: int = 1
+) -> Iterator[Harvest]:
     """Read all pages into rows, ordered by time and id, so that the order of pages doesn't matter.
 
-    `day`: the UTC day all posts must be of, None for any. The rows are on the disk for as long as the context lasts.
+    `day`: the UTC day all posts must be of, None for any. `counts` gains what is found in pages that are parsed only
+    here. `jobs`: how many processes transform and check. The rows are on the disk for as long as the context lasts.
     Raises UsageError when the disk is full.
     """
     pa.set_memory_pool(pa.system_memory_pool())  # the one that gives memory back: a tenth less at the peak
+    make = partial(make_portion, rules=rules, day=day)
     with temporary_files(), tempfile.TemporaryFile() as rows, tempfile.TemporaryFile() as rejects:
-        harvest = Harvest(RowStore(rows, arrow_schema()), Rejects(rejects))
-        check = schema.row_schema(day)
-        batch: Batch = {}
-        with no_search_for_cycles():
-            for page in pages:
-                take(page, rules, harvest, batch)
-                if len(batch) >= BATCH_ROWS:
-                    bring_in(batch, check, rules, harvest)
-                    batch.clear()
-                    gc.collect()
-            bring_in(batch, check, rules, harvest)
+        harvest = Harvest(RowStore(rows, arrow_schema()), Rejects(rejects), counts or RawCounts())
+        for portion in portions(cut(pages), make, jobs):
+            harvest.bring_in(portion)
         harvest.left_out += harvest.rows.decide(rules)
         yield harvest
-
-
-@contextlib.contextmanager
-def no_search_for_cycles() -> Iterator[None]:
-    """Python looks for cycles of objects whenever some thousands were made. Parsed pages have none, and looking through
-    them again and again was a fifth of the time."""
-    gc.freeze()  # what is there now stays: the look after each batch passes it over
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-        gc.unfreeze()
-
-
-def take(page: Page, rules: Rules, harvest: Harvest, batch: Batch) -> None:
-    """Transform a page. Its rows go to the batch, all else is counted or rejected."""
-    collected_at = collected_at_of(page)
-    make: Callable[..., Row] = quick_row_of if page.is_plain else row_of
-    for index, post in enumerate(page.posts):
-        harvest.posts_in += 1
-        try:
-            row = make(post, page, collected_at)
-        except RowError as error:
-            whole = page.whole_post(index)
-            reject(day_of_post(whole), str(error), whole, rules, harvest)
-            continue
-        if reason := reason_to_leave_out(row, rules):
-            harvest.left_out[reason] += 1
-            continue
-        post_id, history = int(row[0]), row[EDIT_HISTORY_IDS]
-        harvest.left_out["duplicates"] += post_id in batch
-        batch[post_id] = row  # the later copy: its metrics are newer
-        if history:  # not every copy has one
-            harvest.rows.note_version(post_id, int(history[0]))
-
-
-def bring_in(batch: Batch, check: Any, rules: Rules, harvest: Harvest) -> None:
-    """Check the rows of a batch and store those that pass."""
-    rows = list(batch.values())
-    table, failures = schema.validate(rows, check)
-    for index, reason in failures.items():
-        row = dict(zip(COLUMN_NAMES, rows[index], strict=True))
-        reject(row["created_at"].date(), reason, row, rules, harvest)
-    harvest.rows.add(table)
-
-
-def reject(day: date | None, reason: str, post: JsonObject, rules: Rules, harvest: Harvest) -> None:
-    """Keep a post that can't be a row, unless it is of a day that isn't asked for."""
-    if day and rules.days and day not in rules.days:
-        harvest.left_out["other_days"] += 1
-    else:
-        harvest.rejects.add(day, reason, post)
 
 
 def refuse_too_many(harvest: Harvest, max_reject_percent: float) -> None:
