@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
@@ -27,6 +28,7 @@ def write_rows(
     """
     content = hashlib.sha256(csv_header(CONTENT_NAMES))
     with (
+        ThreadPoolExecutor(1) as beside,  # Arrow writes without Python's lock: both files at once
         csv_file.open("wb") as csv,
         pyarrow.parquet.ParquetWriter(
             parquet_file, arrow_schema(), compression="zstd", use_dictionary=REPETITIVE
@@ -35,10 +37,11 @@ def write_rows(
         csv.write(csv_header(COLUMN_NAMES))
         for chunk in chunks:
             table = chunk if collected_at is None else with_collected_at(chunk, collected_at)
-            parquet.write_table(table)
+            in_parquet = beside.submit(parquet.write_table, table)
             cells = csv_cells(table)
             csv.write(csv_lines(cells))
             content.update(csv_lines(cells.select(CONTENT_NAMES)))
+            in_parquet.result()
     return content.hexdigest()
 
 
