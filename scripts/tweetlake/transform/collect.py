@@ -75,11 +75,20 @@ def leave_pandas_out() -> None:
     and 50 MB of a daily run. It looks once, finds nothing, and looks again only when it is asked for a frame."""
     if "pandas" in sys.modules:
         return
-    sys.modules["pandas"] = None  # type: ignore[assignment]
+    sys.meta_path.insert(0, NoPandas)
     try:
         pa.array([None])
     finally:
-        del sys.modules["pandas"]
+        sys.meta_path.remove(NoPandas)
+
+
+class NoPandas:
+    """Among the finders of modules: pandas isn't installed."""
+
+    @staticmethod
+    def find_spec(name: str, *_others: object) -> None:
+        if name == "pandas":
+            raise ImportError(name)
 
 
 def refuse_too_many(harvest: Harvest, max_reject_percent: float) -> None:
