@@ -21,9 +21,9 @@ import pyarrow.csv
 import pyarrow.parquet
 import twitter_etl
 from pandera.pandas import DataFrameSchema
-from tweetlake import decode, raw
 from tweetlake.load import commit as load
 from tweetlake.load import render
+from tweetlake.reading import pages
 from tweetlake.transform import collect, schema, store
 
 seconds: defaultdict[str, float] = defaultdict(float)
@@ -62,8 +62,8 @@ def watch(place: Any, name: str, step: str) -> None:
 def main() -> int:
     charge()
     steps[:] = ["everything else"]
-    watch(decode, "needed_of", "JSON parsing")
-    watch(raw, "page_of", "transform")
+    watch(pages, "needed_of", "JSON parsing")
+    watch(pages, "page_of", "transform")
     watch(collect, "take", "transform")
     watch(schema, "validate", "Arrow and pandas columns")
     watch(DataFrameSchema, "validate", "pandera")

@@ -17,7 +17,8 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -27,11 +28,15 @@ from typing import TYPE_CHECKING, Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import tweetlake
-from tweetlake.errors import BadDataError, EtlError, Stopped, StoppedError
+from tweetlake.errors import BadDataError, EtlError, Stopped, StoppedError, UsageError
 from tweetlake.extract.prices import PRICES_SEEN_ON, Spend
 from tweetlake.load.destinations import Destination, open_destination
+from tweetlake.load.guard import Guard
+from tweetlake.load.landed import Coming, Kinds, Origin
+from tweetlake.load.manifest import RAW
 from tweetlake.logs import set_up
-from tweetlake.raw import Page, RawCounts, read_pages
+from tweetlake.raw import Page, RawCounts
+from tweetlake.reading.pages import read_pages
 from tweetlake.s3 import S3
 from tweetlake.settings import Settings, read_settings, secrets_in
 from tweetlake.summary import Summary
@@ -39,6 +44,7 @@ from tweetlake.times import utc_now
 from tweetlake.transform.rows import Rules
 
 if TYPE_CHECKING:
+    from tweetlake.extract.accounts import Accounts
     from tweetlake.extract.drain import Drain
     from tweetlake.load.commit import Partition
     from tweetlake.transform.collect import Harvest
@@ -55,6 +61,19 @@ class Recording:
     day: date | None = None  # the UTC day that was asked from X; None for the latest posts and for --from-raw
     drain: Drain | None = None
     raw_file: Path | None = None
+    origins: list[Origin] = field(default_factory=list)  # what the pages say, each once; filled while they are read
+
+    def read(self) -> Iterator[Page]:
+        for page in self.pages:
+            if page.posts and (origin := Origin.of_page(page.own)) not in self.origins:
+                self.origins.append(origin)
+            yield page
+
+    @property
+    def origin(self) -> Origin:
+        """Whose pages these are; unknown when they are several sources', or were kept by others."""
+        newest = self.origins[-1] if self.origins else Origin()
+        return newest if all(origin.is_same(newest) for origin in self.origins) else Origin()
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -85,14 +104,16 @@ def run(settings: Settings, spend: Spend, summary: Summary) -> None:
     if settings.plan:
         say_plan(settings, summary)
         return
-    s3 = S3(settings.timeout_seconds)
+    deadline = time.monotonic() + settings.deadline_seconds
+    s3 = S3(settings.timeout_seconds, deadline, settings.encryption)
     destination = open_destination(settings.to, s3)
     destination.check()  # before a post is paid for
     if settings.from_raw:
         counts = RawCounts()
-        land(settings, destination, Recording(read_pages(settings.from_raw, counts, s3), counts), summary)
+        pages = read_pages(settings.from_raw, counts, s3, settings.source.account)
+        land(settings, destination, Recording(pages, counts), summary)
     else:
-        run_from_x(settings, destination, spend, summary)
+        run_from_x(settings, destination, deadline, spend, summary)
 
 
 def say_plan(settings: Settings, summary: Summary) -> None:
@@ -104,7 +125,7 @@ def say_plan(settings: Settings, summary: Summary) -> None:
     print(text_of(plan), file=sys.stderr)
 
 
-def run_from_x(settings: Settings, destination: Destination, spend: Spend, summary: Summary) -> None:
+def run_from_x(settings: Settings, destination: Destination, deadline: float, spend: Spend, summary: Summary) -> None:
     """Each day by itself, extracted and landed, so that a failure later on takes nothing back."""
     from tweetlake.extract.accounts import Accounts
     from tweetlake.extract.budget import Budget, Ledger
@@ -113,12 +134,16 @@ def run_from_x(settings: Settings, destination: Destination, spend: Spend, summa
     from tweetlake.extract.spool import Spool
     from tweetlake.extract.window import windows_of
 
-    windows = windows_of(settings, utc_now())
-    client = XClient(settings, spend, deadline=time.monotonic() + settings.deadline_seconds)
+    accounts = Accounts(settings.state_dir, settings.base_url)
+    landed = landed_days(settings, destination, accounts)
+    summary.already_landed += map(str, landed)
+    windows = windows_of(settings, utc_now(), landed)
+    if not windows:
+        return
+    client = XClient(settings, spend, deadline=deadline)
     spend.post_usd = windows[0].post_usd
     ledger = Ledger(settings.state_dir)
     budget = Budget(ledger, client, settings.max_cost_usd, settings.monthly_budget_usd)
-    accounts = Accounts(settings.state_dir, settings.base_url)
     for window in windows:
         spool = Spool(settings.state_dir, settings.base_url, window)
         try:
@@ -136,21 +161,51 @@ def run_from_x(settings: Settings, destination: Destination, spend: Spend, summa
     summary.extra["spent_this_month_usd"] = ledger.spent(utc_now())[0]
 
 
+def landed_days(settings: Settings, destination: Destination, accounts: Accounts) -> list[date]:
+    """The days that need X no more. Raises UsageError, before anything is paid, for one that must not be replaced."""
+    from tweetlake.extract.spool import Spool
+    from tweetlake.extract.window import Window, is_over
+
+    source, guard = settings.source, guard_of(settings, destination)
+    known = accounts.known(source.account) if source.account else None
+    origin = Origin.of(source.account, (known or {}).get("id"), source.query)
+    coming = Coming(origin, kinds_of(settings), bool(settings.latest), settings.newest)
+    landed = []
+    for day in settings.days or (settings.run_day,):
+        if manifest := guard.landed_manifest(day, replace(coming, is_over=is_over(source, day, utc_now()))):
+            landed.append(day)
+            with suppress(UsageError):  # X doesn't reach back so far: then no run of it is unfinished either
+                spool = Spool(settings.state_dir, settings.base_url, Window.of(settings, day, utc_now()))
+                spool.remove_landed(manifest["files"].get(RAW, {}).get("sha256", ""))
+    return landed
+
+
+def guard_of(settings: Settings, destination: Destination) -> Guard:
+    return Guard(destination, settings.source.name, replace=settings.replace, again=settings.again)
+
+
+def kinds_of(settings: Settings) -> Kinds:
+    return Kinds(settings.source.include_replies, settings.source.include_retweets)
+
+
 def land(settings: Settings, destination: Destination, recording: Recording, summary: Summary) -> None:
     """Transform, validate, load."""
     from tweetlake.load.commit import commit  # with pandas, pyarrow and pandera: only now that the posts are there
     from tweetlake.transform.collect import collected, refuse_too_many
-    from tweetlake.transform.jobs import jobs_for_this_machine
 
-    jobs, counts = settings.jobs or jobs_for_this_machine(), recording.counts
-    with collected(recording.pages, rules_of(settings, recording), recording.day, counts=counts, jobs=jobs) as harvest:
+    summary.read.append(recording.counts)
+    with collected(recording.read(), rules_of(settings, recording), recording.day) as harvest:
         summary.add_posts(
             recording.counts, posts_in=harvest.posts_in, rejected=len(harvest.rejects), left_out=harvest.left_out
         )
         if recording.drain is None:
             refuse_nothing(settings, harvest, recording.counts)
-        refuse_too_many(harvest, settings.max_reject_percent)
-        for partition in partitions_of(settings, recording, harvest):
+        refuse_too_many(harvest, recording.counts.unreadable, settings.max_reject_percent)
+        partitions: Iterable[Partition] = partitions_of(settings, recording, harvest)
+        if recording.drain is None:
+            coming = Coming(recording.origin, kinds_of(settings), bool(settings.latest), settings.newest, from_raw=True)
+            partitions = guard_of(settings, destination).admitted(partitions, coming)
+        for partition in partitions:
             landed = commit(partition, destination)
             summary.days.append(landed)
             manifest_uri = landed["files"]["_manifest.json"]["uri"]
@@ -187,7 +242,8 @@ def partitions_of(settings: Settings, recording: Recording, harvest: Harvest) ->
             reject_lines=lines,
             raw_file=recording.raw_file,
             collected_at=recording.drain.collected_at if recording.drain else None,
-            facts=facts_of(settings, recording, harvest, reasons),
+            facts=facts_of(settings, recording, harvest, reasons)
+            | {"superseded": sorted(harvest.superseded.get(day, ()))},
         )
 
 
@@ -195,8 +251,8 @@ def refuse_nothing(settings: Settings, harvest: Harvest, counts: RawCounts) -> N
     """Raw pages without a post, or without one of the days asked for, are a mistake and not an empty day."""
     if not harvest.posts_in:
         raise BadDataError(
-            f"--from-raw {settings.from_raw} has no posts: {counts.lines} lines, {counts.bad_lines} unreadable.",
-            hint="Counts, users, lists and pages of errors only make no rows. Nothing was written.",
+            f"--from-raw {settings.from_raw} has no posts{counts.instead()}.",
+            hint="docs/data.md lists what can be read. Nothing was written.",
         )
     if settings.days and not harvest.rows.rows and not harvest.rejects.days:
         raise BadDataError(
@@ -210,7 +266,12 @@ def facts_of(
 ) -> dict[str, Any]:
     """What the manifest says about how the rows came to be."""
     source, drain, counts = settings.source, recording.drain, recording.counts
-    origin = drain.facts() | {"account": source.account} if drain else {"from_raw": True, **Spend().as_dict()}
+    if drain:
+        origin = drain.facts() | {"account": source.account, "account_id": drain.account.get("id")}
+    else:
+        origin = {"from_raw": True, **Spend().as_dict(), **recording.origin.facts()}
+    if settings.latest:
+        origin |= {"complete": False, "latest": settings.latest}
     return {
         "code_version": code_version(),
         "include": {"replies": source.include_replies, "retweets": source.include_retweets},
@@ -219,8 +280,7 @@ def facts_of(
         **origin,
         "posts_in": harvest.posts_in,
         "left_out": dict(harvest.left_out),
-        "bad_lines": counts.bad_lines,
-        "partial_errors": dict(counts.partial_errors),
+        **counts.facts(),
     }
 
 

@@ -11,6 +11,7 @@ import http.client
 import socket
 import threading
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,7 +23,12 @@ HELP = {
     "unavailable": "503 without a body, as from a proxy",
     "internal_error": "500 InternalError",
     "access_denied": "403 AccessDenied",
+    "denied_by_policy": "403 AccessDenied, as a bucket's policy says it",
     "expired_token": "400 ExpiredToken, of AWS's session token",
+    "unknown_key": "403 InvalidAccessKeyId",
+    "moved": "301 PermanentRedirect: the bucket is in eu-central-1, and not at this endpoint",
+    "wrong_region": "400 AuthorizationHeaderMalformed, unless it is signed for eu-central-1",
+    "kms_demanded": "403 AccessDenied for an upload that doesn't ask for aws:kms",
     "no_such_bucket": "404 NoSuchBucket",
     "reset": "the connection is reset without an answer",
     "reset_stored": "the request is carried out, then the connection is reset: the answer is lost",
@@ -36,14 +42,18 @@ STATUS = {
     "internal_error": (500, "InternalError", "We encountered an internal error. Please try again."),
     "access_denied": (403, "AccessDenied", "Access Denied"),
     "expired_token": (400, "ExpiredToken", "The provided token has expired."),
+    "denied_by_policy": (403, "AccessDenied", "not authorized, with an explicit deny in a resource-based policy"),
+    "unknown_key": (403, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records."),
+    "moved": (301, "PermanentRedirect", "The bucket must be addressed using the specified endpoint."),
+    "wrong_region": (400, "AuthorizationHeaderMalformed", "the region 'us-east-1' is wrong; expecting 'eu-central-1'"),
     "no_such_bucket": (404, "NoSuchBucket", "The specified bucket does not exist"),
-    "bad_digest": (400, "BadDigest", "The SHA256 you specified did not match the calculated checksum."),
+    "bad_digest": (400, "BadDigest", "The checksum you specified did not match the calculated checksum."),
 }
 
 
 @dataclass
 class S3Fault:
-    """Spoils `count` requests of this method whose path ends so."""
+    """Spoils `count` requests of this method (empty: of any) whose path ends so."""
 
     name: str
     method: str = "PUT"
@@ -56,7 +66,8 @@ class S3Fault:
 
 
 class Gate(ThreadingHTTPServer):
-    """`armed` faults wait for their request; `fired` has the names of those that came; `seen` all requests."""
+    """`armed` faults wait for their request; `fired` has the names of those that came; `seen` all requests, and
+    `headers` those of the last of each kind. With `checksums` off it answers as a server that keeps none."""
 
     daemon_threads = True
 
@@ -70,13 +81,15 @@ class Gate(ThreadingHTTPServer):
         self.armed: list[S3Fault] = []
         self.fired: list[str] = []
         self.seen: list[str] = []
+        self.headers: dict[str, dict[str, str]] = {}  # METHOD PATH?QUERY -> header -> value
+        self.checksums = True
         self.on_stored: dict[str, Callable[[], Any]] = {}  # end of a path -> called once that object is stored
 
     def take(self, method: str, path: str) -> S3Fault | None:
         """The fault for this request, if one is armed for it; uses it up by one."""
         self.seen.append(f"{method} {path}")
         for fault in self.armed:
-            if fault.method == method and path.endswith(fault.path) and fault.count:
+            if fault.method in ("", method) and path.endswith(fault.path) and fault.count:
                 fault.count -= 1
                 return fault
         return None
@@ -104,7 +117,10 @@ class Passage(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         path = self.path.partition("?")[0]
         fault = self.server.take(self.command, path)
-        name = fault.name if fault else ""
+        self.server.headers[f"{self.command} {self.path}"] = {
+            name.lower(): value for name, value in self.headers.items()
+        }
+        name = self.unless_met(fault.name) if fault else ""
         if name and not name.endswith("_stored"):
             self.server.fired.append(name)
         if name == "garble":
@@ -114,7 +130,8 @@ class Passage(BaseHTTPRequestHandler):
         if name in STATUS:
             status, code, message = STATUS[name]
             text = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
-            self.answer(status, {"Content-Type": "application/xml"}, text.encode())
+            headers = {"x-amz-bucket-region": "eu-central-1"} if name in ("moved", "wrong_region") else {}
+            self.answer(status, {"Content-Type": "application/xml", **headers}, text.encode())
         elif name == "unavailable":
             self.answer(503, {}, b"")
         elif name == "lose":
@@ -129,18 +146,36 @@ class Passage(BaseHTTPRequestHandler):
             else:
                 self.answer(*answer)
 
+    def unless_met(self, name: str) -> str:
+        """The fault that takes its place, or none when the request does what the fault demands."""
+        if name == "wrong_region":
+            return name * ("/eu-central-1/s3/" not in self.headers.get("Authorization", ""))
+        if name == "kms_demanded":
+            upload = self.command in ("PUT", "POST") and "uploadId=" not in self.path
+            met = self.headers.get("x-amz-server-side-encryption") == "aws:kms"
+            return "denied_by_policy" * (upload and not met)
+        return name
+
     def checksum_fits(self, body: bytes) -> bool:
-        claimed = self.headers.get("x-amz-checksum-sha256")
-        return claimed is None or claimed == base64.b64encode(hashlib.sha256(body).digest()).decode()
+        if "x-amz-checksum-type" in self.headers:  # of the object that the parts become, not of this body
+            return True
+        sums = {"sha256": hashlib.sha256(body).digest(), "crc32": zlib.crc32(body).to_bytes(4, "big")}
+        claims = {name: self.headers.get(f"x-amz-checksum-{name}") for name in sums}
+        return all(claims[name] in (None, base64.b64encode(sums[name]).decode()) for name in sums)
 
     def forward(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
         upstream = http.client.HTTPConnection(self.server.upstream, timeout=20)
         upstream.request(self.command, self.path, body, dict(self.headers))
         response = upstream.getresponse()
         content, headers = response.read(), dict(response.getheaders())
+        if not self.server.checksums:
+            headers = {name: value for name, value in headers.items() if not name.startswith("x-amz-checksum-")}
         upstream.close()
+        path, _, query = self.path.partition("?")
+        parts = "uploadId=" in query
+        stored = self.command == ("POST" if parts else "PUT")  # parts are stored by what joins them
         for end, call in list(self.server.on_stored.items()):
-            if self.command == "PUT" and self.path.partition("?")[0].endswith(end):
+            if stored and path.endswith(end):
                 del self.server.on_stored[end]
                 call()
         return response.status, headers, content

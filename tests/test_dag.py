@@ -7,17 +7,20 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from copy import copy
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 pytest.importorskip(
     "airflow.sdk", reason="Airflow is not in this environment: make test-fast runs this file in its own"
 )
 
+import structlog
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, ParamValidationError
@@ -32,7 +35,7 @@ STAND_IN = """\
 import json, os, pathlib, sys
 here = pathlib.Path(__file__).parent
 (here / "seen.json").write_text(json.dumps({"argv": sys.argv[1:], "environ": dict(os.environ)}))
-print('{"status": "done"}')
+print((here / "says").read_text())
 sys.exit(int((here / "exit_code").read_text()))
 """
 SETTINGS = {
@@ -63,6 +66,7 @@ class Project:
         self.folder = folder
         (folder / "script.py").write_text(STAND_IN)
         self.exits_with(0)
+        self.says('{"status": "done"}')
         settings = SETTINGS | {"script": str(folder / "script.py")} | changed
         (folder / "settings.json").write_text(json.dumps(settings))
         (folder / "dags").mkdir()
@@ -77,6 +81,9 @@ class Project:
     def timetable(self) -> Any:
         """The timetable as the scheduler has it: after the DAG went through the database's serialization."""
         return DagSerialization.from_dict(DagSerialization.to_dict(self.dag)).timetable
+
+    def says(self, *lines: str) -> None:
+        (self.folder / "says").write_text("\n".join(lines))
 
     def exits_with(self, code: int) -> None:
         (self.folder / "exit_code").write_text(str(code))
@@ -104,6 +111,13 @@ class Project:
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     monkeypatch.setenv("TWITTER_ETL_SETTINGS", "set by Project")
     return Project(tmp_path)
+
+
+@pytest.fixture
+def logged() -> Iterator[list[Any]]:
+    """What Airflow logs, as structlog has it: dictionaries with `event` and `log_level`."""
+    with structlog.testing.capture_logs([structlog.stdlib.PositionalArgumentsFormatter()]) as entries:
+        yield entries
 
 
 def test_parses_and_is_called_like_its_file(project: Project) -> None:
@@ -168,6 +182,13 @@ def test_latest_replaces_the_date(project: Project) -> None:
     arguments = project.run(latest=50)
     assert "--latest=50" in arguments
     assert not any(argument.startswith("--date") for argument in arguments)
+
+
+@pytest.mark.parametrize(("switch", "given"), [(True, True), (False, False), (None, False)])
+def test_a_landed_day_is_read_anew_only_where_that_is_switched_on(
+    project: Project, switch: bool | None, given: bool
+) -> None:
+    assert ("--again" in project.run(again=switch)) is given
 
 
 @pytest.mark.parametrize(
@@ -321,12 +342,72 @@ def test_what_may_pass_is_retried(project: Project, code: int) -> None:
     assert type(failure.value) is AirflowException
 
 
+REFUSED = (
+    "X refused the bearer token (401 Unauthorized). Nothing was read, nothing was billed. Put a new token into"
+    " vault_x_bearer_token of vault.yml, then run ansible-playbook playbooks/deploy.yml. 100 % of the rest is kept."
+)
+SUMMARY = '{"status": "failed", "exit_code": 3, "days": [], "posts_billed": 12, "cost_usd": 0.06, "error": "X refused"}'
+
+
+def test_a_failure_is_told_as_errors_that_fit_the_screen(project: Project, logged: list[Any]) -> None:
+    project.exits_with(3)
+    project.says(
+        "2026-03-08T01:30:02Z INFO    nasa 2026-03-07: 1 page", f"2026-03-08T01:30:03Z ERROR   {REFUSED}", SUMMARY
+    )
+    with pytest.raises(AirflowFailException, match="Not retried: X refused the credentials") as failure:
+        project.run()
+    shown = [(entry["log_level"], entry["event"]) for entry in logged if entry["log_level"] != "debug"]
+    errors = [event for level, event in shown if level == "error"]
+    assert " ".join(event.strip() for event in errors) == REFUSED
+    assert len(errors) > 1
+    assert max(len(event) for _, event in shown) <= 90
+    assert ("info", "nasa 2026-03-07: 1 page") in shown
+    assert ("info", "X billed 12 posts; in all 0.060 USD") in shown
+    assert failure.value.__context__ is None  # Airflow prints one traceback, not two
+
+
+def test_a_crash_of_the_script_is_an_error_with_all_of_its_traceback(project: Project, logged: list[Any]) -> None:
+    project.exits_with(1)
+    traceback = ["Traceback (most recent call last):", '  File "x.py", line 1, in <module>', "ZeroDivisionError: 1 / 0"]
+    project.says("2026-03-08T01:30:03Z ERROR   Unexpected fault", *traceback)
+    with pytest.raises(AirflowException):
+        project.run()
+    errors = [entry["event"] for entry in logged if entry["log_level"] == "error"]
+    assert errors == ["Unexpected fault", *traceback]
+
+
+def test_who_ends_without_a_word_gets_a_reason_all_the_same(project: Project, logged: list[Any]) -> None:
+    project.exits_with(137)
+    project.says("2026-03-08T01:30:02Z INFO    nasa 2026-03-07: 1 page")
+    with pytest.raises(AirflowException, match="exit code 137"):
+        project.run()
+    (error,) = [entry["event"] for entry in logged if entry["log_level"] == "error"]
+    assert error == "The script ended without a reason. Its last line: nasa 2026-03-07: 1 page"
+
+
+def test_the_summary_is_the_tasks_result_and_not_in_its_log(project: Project, logged: list[Any]) -> None:
+    project.says("2026-03-08T01:30:02Z WARNING X asks to wait 3 s", SUMMARY)
+    project.run()
+    assert project.result == SUMMARY
+    assert not [entry for entry in logged if "exit_code" in entry["event"]]
+    assert {"event": "X asks to wait 3 s", "log_level": "warning"} in logged
+
+
 def test_retries_pause_longer_each_time_and_a_try_is_bounded(project: Project) -> None:
     task = project.task
     assert (task.retries, task.execution_timeout) == (5, timedelta(hours=1))
     assert task.retry_exponential_backoff > 1
     assert task.retry_delay < task.max_retry_delay <= timedelta(hours=1)
     assert project.dag.max_active_runs == 1
+
+
+def test_retries_outlast_a_working_day_without_x(project: Project) -> None:
+    """X was away for 8 hours in September 2025."""
+    defaults = yaml.safe_load((DAG_FILE.parents[1] / "roles/twitter_etl/defaults/main.yml").read_text())
+    task, pauses = project.task, []
+    for number in range(defaults["twitter_etl_retries"]):
+        pauses.append(min(task.retry_delay * task.retry_exponential_backoff**number, task.max_retry_delay))
+    assert timedelta(hours=12) <= sum(pauses, timedelta()) <= timedelta(hours=16), "over before the next day's run"
 
 
 @pytest.mark.parametrize("catchup", [True, False])

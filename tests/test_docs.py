@@ -5,18 +5,21 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import boto3
 import moto.settings
 import pytest
+import yaml
 
 from stand_ins.s3_server import S3
 from tests.helpers.etl import run_etl
 
 PROJECT = Path(__file__).resolve().parent.parent
 README = PROJECT / "README.md"
+OPERATIONS = PROJECT / "docs" / "operations.md"
 SKIPPED = {".git", ".venv", ".cache", ".pytest_cache", ".ruff_cache", ".mypy_cache", ".ansible"}
 DOCUMENTS = sorted(path for path in PROJECT.rglob("*.md") if not SKIPPED.intersection(path.relative_to(PROJECT).parts))
 # What isn't in a fresh clone.
@@ -56,12 +59,14 @@ def test_every_relative_link_leads_somewhere(document: Path) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(PROJECT)))
 def test_every_make_target_exists(document: Path) -> None:
-    targets = set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE))
-    named = {name for code in code_of(document.read_text()) for name in re.findall(r"\bmake ([a-z-]+)", code)}
+    targets = set(re.findall(r"^([a-z0-9-]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE))
+    named = {name for code in code_of(document.read_text()) for name in re.findall(r"\bmake ([a-z0-9-]+)", code)}
     assert named <= targets
 
 
-@pytest.mark.parametrize("document", [README, PROJECT / "CONTRIBUTING.md", PROJECT / "docs" / "architecture.md"])
+@pytest.mark.parametrize(
+    "document", [README, OPERATIONS, PROJECT / "CONTRIBUTING.md", PROJECT / "docs" / "architecture.md"]
+)
 def test_every_file_that_is_named_exists(document: Path) -> None:
     top = {path.name for path in PROJECT.iterdir()}
     words = {word.strip("'\",;:") for code in code_of(document.read_text()) for word in code.split()}
@@ -71,6 +76,41 @@ def test_every_file_that_is_named_exists(document: Path) -> None:
         assert "inventory/production/hosts.yml" in named  # the search finds what it is meant to find
 
 
+def test_the_readme_is_a_page() -> None:
+    assert len(README.read_text().splitlines()) <= 120
+
+
+def test_the_readme_names_all_that_apt_installs_for_the_demo() -> None:
+    (play,) = yaml.safe_load((PROJECT / "stand_ins" / "demo" / "machine.yml").read_text())
+    packages = {name for task in play["tasks"] for name in task.get("ansible.builtin.apt", {}).get("name", [])}
+    assert "podman" in packages
+    text = " ".join(README.read_text().split())
+    assert not {name for name in packages if not re.search(rf" {re.escape(name)}[ ,;]", text)}
+
+
+def test_the_readme_names_the_pythons_that_the_lock_file_is_for() -> None:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    assert project["requires-python"] == ">=3.11,<3.14"
+    assert README.read_text().count("Python 3.11 to 3.13") == 2
+
+
+def test_the_demo_ends_as_the_readme_says() -> None:
+    ending = re.search(r"^The Airflow UI:.*?(?=^```)", README.read_text(), re.DOTALL | re.MULTILINE)
+    assert ending
+    show = (PROJECT / "stand_ins" / "demo" / "show.py").read_text()
+    for line in ending[0].splitlines():
+        assert line.partition("password:")[0] in show
+
+
+def test_every_column_is_where_operations_says() -> None:
+    """Of the files that a change of the columns touches, each holds `likes`: a column, by X's name or its own."""
+    row = next(line for line in OPERATIONS.read_text().splitlines() if line.startswith("| the columns |"))
+    files = [name for name in re.findall(r"`([^`]+)`", row) if "/" in name]
+    assert len(files) == 6
+    for name in files:
+        assert re.search(r"\blikes\b|like_count|public_metrics", (PROJECT / name).read_text()), name
+
+
 def test_every_option_in_the_examples_exists() -> None:
     usage = subprocess.run(
         [sys.executable, PROJECT / "scripts" / "twitter_etl.py", "--help"], capture_output=True, text=True, check=True
@@ -78,12 +118,13 @@ def test_every_option_in_the_examples_exists() -> None:
     lines = [code for code in code_of(README.read_text()) if code.startswith("python scripts/twitter_etl.py")]
     assert len(lines) >= 4
     for line in lines:
-        for option in re.findall(r"--[a-z-]+", line):
+        for option in re.findall(r"--[a-z0-9-]+", line):
             assert f"{option} " in usage or f"{option}\n" in usage or f"{option}," in usage, line
 
 
 def test_every_ansible_tag_and_playbook_exists() -> None:
-    commands = [code for code in code_of(README.read_text()) if code.startswith("ansible-playbook ")]
+    codes = [code for document in (README, OPERATIONS) for code in code_of(document.read_text())]
+    commands = [code for code in codes if code.startswith("ansible-playbook ")]
     for command in commands:
         assert (PROJECT / command.split()[1]).exists(), command
         for role in re.findall(r"--tags (\w+)", command):

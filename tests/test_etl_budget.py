@@ -35,7 +35,8 @@ def env(x_env: dict[str, str]) -> dict[str, str]:
 
 def land(env: dict[str, str], tmp_path: Path, *options: str, account: str = "prolific") -> Run:
     day = () if "--latest" in options else ("--date", YESTERDAY)
-    return run_etl("--account", account, *day, *EVERYTHING, *options, "--to", str(tmp_path / "lake"), env=env)
+    place = ("--to", str(tmp_path / "lake"), *(() if account == "prolific" else ("--name", account)))
+    return run_etl("--account", account, *day, *EVERYTHING, *options, *place, env=env)
 
 
 def ledger_of(env: dict[str, str]) -> dict[str, Any]:
@@ -74,7 +75,7 @@ def test_a_plan_asks_nobody_and_is_never_below_the_bill(x_api: Any, env: dict[st
         (["--query", "moon", "--latest", "50", "--include-retweets"], 59, 1.475),
         (["--query", "moon"], 3_000_000, 45_000.0),
         (["--account", "nasa", "--latest", "3200", "--include-replies"], 3200, 16.01),
-        (["--account", "nasa", "--latest", "500", "--archive"], 509, 2.545),
+        (["--account", "nasa", "--latest", "500", "--archive"], 509, 2.555),
     ],
 )
 def test_the_worst_case(options: list[str], posts: int, usd: float, tmp_path: Path) -> None:
@@ -164,9 +165,9 @@ def test_max_cost_counts_the_look_up(x_api: Any, env: dict[str, str], tmp_path: 
 
 def test_max_cost_zero_lands_what_is_spooled(x_api: Any, env: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "lake").mkdir()
-    (tmp_path / "lake" / "twitter").write_text("in the way")
+    (tmp_path / "lake" / "twitter_parquet").write_text("in the way")
     assert land(env, tmp_path, account="nasa").code == 7
-    (tmp_path / "lake" / "twitter").unlink()
+    (tmp_path / "lake" / "twitter_parquet").unlink()
     asked = len(x_api.requests)
     run = land(env, tmp_path, "--max-cost", "0", account="nasa")
     assert run.code == 0 and len(x_api.requests) == asked, run.log

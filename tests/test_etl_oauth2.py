@@ -33,7 +33,8 @@ def env(x_api: XApi, tmp_path: Path) -> dict[str, str]:
 
 
 def land(env: dict[str, str], tmp_path: Path, account: str = "nasa") -> Run:
-    return run_etl("--account", account, "--date", YESTERDAY, "--to", str(tmp_path / "lake"), env=env)
+    """`--again`: X is asked, whatever has landed before."""
+    return run_etl("--account", account, "--date", YESTERDAY, "--to", str(tmp_path / "lake"), "--again", env=env)
 
 
 def stored(env: dict[str, str]) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from tweetlake.errors import CredentialsError, EtlError, UsageError
 from tweetlake.logs import RedactingFormatter
-from tweetlake.raw import RawCounts, page_of, parse_json, read_pages
+from tweetlake.raw import RawCounts, page_of, parse_json
+from tweetlake.reading.pages import read_pages
 from tweetlake.settings import check_bucket, read_settings
 from tweetlake.transform.rows import Rules
 
@@ -228,7 +229,7 @@ def test_a_torn_gzip_gives_what_came_before(tmp_path: Path) -> None:
     (tmp_path / "pages.jsonl.gz").write_bytes(whole[: len(whole) // 2])
     counts = RawCounts()
     posts = sum(len(page.posts) for page in read_pages(str(tmp_path), counts))
-    assert 1000 < posts < 5000 and counts.bad_lines == 1
+    assert 1000 < posts < 5000 and counts.unreadable == 1
 
 
 def test_parsing_is_lenient_only_where_it_must_be() -> None:

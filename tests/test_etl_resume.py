@@ -62,7 +62,7 @@ def test_a_void_page_token_costs_no_page_again(x_api: Any, env: dict[str, str], 
 def test_a_day_that_was_not_over_is_only_asked_for_its_rest(x_api: Any, env: dict[str, str], tmp_path: Path) -> None:
     """Its pages came at noon and couldn't be landed; the next run is after midnight, when X bills anew."""
     (tmp_path / "lake").mkdir()
-    (tmp_path / "lake" / "twitter").write_text("in the way")
+    (tmp_path / "lake" / "twitter_parquet").write_text("in the way")
     run = arguments(tmp_path, "nasa")
     assert run_etl(*run, env=env).code == 7
     (spool,) = (tmp_path / "state" / "spool").glob("*.jsonl")
@@ -74,7 +74,7 @@ def test_a_day_that_was_not_over_is_only_asked_for_its_rest(x_api: Any, env: dic
     page["data"] = [post for post in page["data"] if post["created_at"] < noon]
     page["__tweetlake"]["end"] = noon + "Z"
     spool.write_text(json.dumps(page) + "\n")
-    (tmp_path / "lake" / "twitter").unlink()
+    (tmp_path / "lake" / "twitter_parquet").unlink()
     asked = len(x_api.requests)
     again = run_etl(*run, env=env)
     assert again.code == 0, again.log

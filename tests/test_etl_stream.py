@@ -18,7 +18,8 @@ from tweetlake.columns import Row
 from tweetlake.decode import needed_of
 from tweetlake.load.cells import csv_cells, json_lists
 from tweetlake.plain import plain_page
-from tweetlake.raw import Page, page_of, parse_json, read_page
+from tweetlake.raw import Page, page_of, parse_json
+from tweetlake.reading.pages import read_page
 from tweetlake.times import iso
 from tweetlake.transform import collect as collecting
 from tweetlake.transform import portions, store

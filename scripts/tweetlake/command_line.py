@@ -13,6 +13,7 @@ EXAMPLES = """examples:
   twitter_etl.py --account nasa --start 2026-08-01 --end 2026-08-07 --to ./lake --max-cost 2
   twitter_etl.py --query '"data engineering" lang:en' --latest 50 --to s3://my-bucket/research --name de
   twitter_etl.py --from-raw ./lake/twitter_raw --to ./rebuilt      (no network, no cost)
+  twitter_etl.py --from-raw twitter-2026-08-20.zip --to ./mine     (X's archive, as you downloaded it)
 
 environment (or the same names in --env-file):
   X_BEARER_TOKEN                    app-only access; or, as a user, all four of OAuth 1.0a:
@@ -22,9 +23,11 @@ environment (or the same names in --env-file):
   X_APP_OWNER                       account that owns the X app: as that user, its own posts cost less
   X_API_BASE_URL                    default https://api.x.com
   AWS_*                             as boto3 knows them; an IAM role needs none
+  TWITTER_ETL_SSE                   as --sse
+  TWITTER_ETL_SSE_KMS_KEY_ID        key of aws:kms: its id or ARN; default is the account's own for S3
   TWITTER_ETL_STATE_DIR             user ids, unfinished runs, tokens, what was spent; default ~/.local/state/tweetlake
   TWITTER_ETL_MONTHLY_BUDGET_USD    as --monthly-budget
-  TWITTER_ETL_DEADLINE_SECONDS      how long a run may wait in all, default 1800
+  TWITTER_ETL_DEADLINE_SECONDS      how long a run may wait for X and S3 in all, default 1800
   TWITTER_ETL_TIMEOUT_SECONDS       how long one request may take, default 30
   TWITTER_ETL_RETRY_SECONDS         first pause after a server error (it doubles, 5 tries), default 1
 
@@ -49,13 +52,15 @@ def build_parser() -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    source = parser.add_argument_group("what to collect (one of)").add_mutually_exclusive_group(required=True)
+    source = parser.add_argument_group("what to collect (one of)")
     source.add_argument("--account", metavar="NAME", help="posts of this account, without the @")
     source.add_argument("--query", metavar="Q", help="posts found by this search, in X's query language")
     source.add_argument(
         "--from-raw",
-        metavar="PATH",
-        help="no API call: rebuild from pages kept earlier; a file or folder of JSON Lines (.gz too), or s3://...",
+        metavar="FILE|FOLDER|-|s3://...",
+        help="no API call: posts that were kept earlier, by this program or others, as JSON in any layout, packed or "
+        "not: pages, single and flattened posts, streams, v1.1, X's own archive (with --account NAME, where it "
+        "doesn't say whose it is); - is standard input",
     )
     when = parser.add_argument_group("when (default: yesterday, UTC)")
     when.add_argument("--date", metavar="D", help="posts created on this UTC day, YYYY-MM-DD")
@@ -64,7 +69,18 @@ def build_parser() -> Parser:
     when.add_argument("--latest", metavar="N", type=int, help="the newest N posts, landed under the day of the run")
     where = parser.add_argument_group("where to")
     where.add_argument("--to", metavar="s3://BUCKET[/PREFIX]|FOLDER", help="the lake")
+    where.add_argument(
+        "--sse",
+        metavar="METHOD",
+        help="how the bucket encrypts what is written: AES256, aws:kms or aws:kms:KEY; default: as it does by itself",
+    )
     where.add_argument("--name", metavar="SOURCE", help="puts source=SOURCE/ before dt=, for a lake of several sources")
+    where.add_argument("--again", action="store_true", help="read a day anew from X that is landed already")
+    where.add_argument(
+        "--replace",
+        action="store_true",
+        help="put it also over another source's day, or over a more complete one; its raw pages are kept beside",
+    )
     which = parser.add_argument_group("which posts")
     which.add_argument(
         "--limit",
@@ -95,13 +111,6 @@ def build_parser() -> Parser:
     )
     money.add_argument(
         "--monthly-budget", metavar="USD", help="the same for all runs of a calendar month (UTC) on this machine"
-    )
-    parser.add_argument(
-        "--jobs",
-        metavar="N",
-        type=int,
-        help="how many processes read pages (default: one per processor, one where memory is small); the lake is the "
-        "same for any N",
     )
     parser.add_argument("--env-file", metavar="F", help="KEY=VALUE lines; what the environment already has wins")
     return parser

@@ -1,35 +1,24 @@
-"""Pages of the API as they came: JSON Lines, one page a line. Reading accepts what others keep, too (twarc2).
+"""Pages of posts: the common language of the chapters, whatever they were read from.
 
-Known shapes of a line: a response page (`data` a list, or one post of a lookup or a stream), a post by itself
-(`twarc2 flatten`), and lines without posts: counts, users, lists, compliance results, pages of errors only.
+A page of the API (`data` a list, or one post of a lookup or a stream) or a post by itself becomes a Page here; what
+else people keep is brought into the same shape by reading/formats.
 """
 
 from __future__ import annotations
 
-import gzip
 import json
-import logging
-import zlib
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
 import orjson
 
-from .errors import BadDataError, UsageError
-from .s3 import S3
-
-log = logging.getLogger(__name__)
+from .errors import BadDataError
 
 JsonObject = dict[str, Any]
 OWN_KEY = "__tweetlake"  # what we add to a page when we keep it: collected_at, account, request
-BAD_LINES_NAMED = 20  # more are only counted
 POST_MARKS = ("text", "edit_history_tweet_ids", "edit_history_post_ids", "author_id")
-PAGE_BEGINS = (b'{"data":[{', b'{"data": [{')
-RAW_SUFFIXES = (".jsonl", ".json", ".ndjson", ".jsonl.gz", ".json.gz", ".ndjson.gz")
+REPLACED = "_replaced"  # a folder of pages that others have replaced: kept, and not read with the rest
 
 
 @dataclass
@@ -45,16 +34,18 @@ class Page:
     meta: JsonObject = field(default_factory=dict)
     own: JsonObject = field(default_factory=dict)  # what OWN_KEY holds
     collected_at: str | None = None
+    kind: str = "v2 pages"  # the format, or for want of posts what it is instead
+    dated_by_id: int = 0  # posts whose created_at was made from their id
+    cut_texts: int = 0  # posts that are known to be longer than the text that came
     line: bytes = b""  # what the posts were read from, while they hold only what a row needs (see decode.py)
-    origin: tuple[str, int] = ("", 0)  # file and line, for messages
-    is_deferred: bool = False  # only the line is there yet: whoever needs the posts reads it, see read_page
     is_plain: bool = False  # posts, included and media are those of plain.py instead of JSON objects
+    originals: list[JsonObject] = field(default_factory=list)  # the posts before they were brought into this shape
 
     def whole_post(self, index: int) -> JsonObject:
         """The post as it came, with all its keys."""
         if self.line:
             self.posts, self.line = page_of(parse_json(self.line)).posts, b""
-        return self.posts[index]
+        return (self.originals or self.posts)[index]
 
     @property
     def next_token(self) -> str | None:
@@ -66,26 +57,31 @@ class Page:
 class RawCounts:
     """What was met while reading; `Counter`s, so that a kind never seen isn't named."""
 
-    lines: int = 0
-    bad_lines: int = 0
-    lines_without_posts: int = 0
+    documents: int = 0  # JSON documents, those that can't be read included
+    unreadable: int = 0
+    formats: Counter[str] = field(default_factory=Counter)  # posts by the format they came in
+    without_posts: Counter[str] = field(default_factory=Counter)  # documents by what they are instead
+    skipped_files: dict[str, str] = field(default_factory=dict)  # the reason by name
+    dated_by_id: int = 0
+    cut_texts: int = 0
     partial_errors: Counter[str] = field(default_factory=Counter)
 
-    def note(self, page: Page) -> None:
-        """Count what is on a page."""
-        self.lines_without_posts += not page.posts
-        self.partial_errors.update(error_kind(error) for error in page.errors)
+    def facts(self) -> JsonObject:
+        """For the manifest and the summary. `bad_lines` has kept its name: they were lines once."""
+        seldom = {"created_at_from_id": self.dated_by_id, "texts_cut": self.cut_texts}
+        return {
+            "bad_lines": self.unreadable,
+            "formats": dict(self.formats),
+            "partial_errors": dict(self.partial_errors),
+            **{name: posts for name, posts in seldom.items() if posts},
+        }
 
-    def add(self, others: RawCounts) -> None:
-        """Count what was met elsewhere."""
-        self.lines_without_posts += others.lines_without_posts
-        self.partial_errors += others.partial_errors
-
-    def bad_line(self, name: str, number: int, reason: str) -> None:
-        """Count a line that can't be read, and name the first of them."""
-        self.bad_lines += 1
-        if self.bad_lines <= BAD_LINES_NAMED:
-            log.warning("%s, line %d can't be read and is left out: %s", name, number, reason)
+    def instead(self) -> str:
+        """What was there in the place of posts, for a message."""
+        found = [f"{documents} x {name}" for name, documents in self.without_posts.most_common(5)]
+        found += [f"{self.unreadable} unreadable"] * bool(self.unreadable)
+        found += dict.fromkeys(self.skipped_files.values())
+        return f" but {', '.join(found[:10])}" if found else ""
 
 
 def parse_json(line: bytes) -> Any:
@@ -185,25 +181,6 @@ def collected_at_in(own: Any, twarc: Any) -> str | None:
     return collected_at if isinstance(collected_at, str) else None
 
 
-def read_page(line: bytes) -> Page:
-    """The page of one line, read the quick way where that is possible. Raises ValueError when it isn't JSON."""
-    from .decode import needed_of
-    from .plain import plain_page
-
-    if (plain := plain_page(line)) is not None:
-        return plain
-    if (needed := needed_of(line)) is None:
-        return page_of(parse_json(line))
-    page = page_of(needed)
-    page.line = line
-    return page
-
-
-def looks_like_a_page(line: bytes) -> bool:
-    """Does the line look like a page of X, so that its posts may be read later, and elsewhere?"""
-    return line.startswith(PAGE_BEGINS) and line.rstrip().endswith(b"}")
-
-
 def error_kind(error: JsonObject) -> str:
     """not-found, suspended, not-authorized, or the last part of the problem's type. Its host changes over time
     (api.twitter.com, api.x.com), so only the last part counts."""
@@ -212,72 +189,3 @@ def error_kind(error: JsonObject) -> str:
         return "suspended"
     kinds = {"resource-not-found": "not-found", "not-authorized-for-resource": "not-authorized"}
     return kinds.get(problem, problem or "unknown")
-
-
-def read_pages(path: str, counts: RawCounts, s3: S3 | None = None) -> Iterator[Page]:
-    """All pages of a file, a folder or, with `s3`, an s3:// prefix, in the order of their names. `counts` fills as it
-    goes.
-
-    Raises UsageError when there is nothing to read, BadDataError when not a single line can be read.
-    """
-    files = 0
-    for name, opened in _open_all(path, s3):
-        files += 1
-        with opened as stream:
-            yield from _pages_of_file(name, stream, counts)
-    if not files:
-        raise UsageError(f"--from-raw {path}: no file of pages there ({', '.join(RAW_SUFFIXES)}).")
-    if counts.bad_lines and counts.bad_lines == counts.lines:
-        raise BadDataError(f"--from-raw {path}: none of its {counts.lines} lines is JSON.")
-
-
-def _pages_of_file(name: str, stream: IO[bytes], counts: RawCounts) -> Iterator[Page]:
-    number = 0
-    try:
-        for number, line in enumerate(stream, start=1):
-            if line.isspace():
-                continue
-            counts.lines += 1
-            if looks_like_a_page(line):
-                yield Page([], line=line, origin=(name, number), is_deferred=True)
-                continue
-            try:
-                page = read_page(line)
-            except ValueError as error:
-                counts.bad_line(name, number, str(error))
-                continue
-            counts.note(page)
-            yield page
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:  # a torn .gz: what came before it is good
-        counts.lines += 1
-        counts.bad_line(name, number + 1, f"the compressed file is damaged from here on: {error}")
-    except OSError as error:
-        raise UsageError(f"The pages in {name} can't be read: {error.strerror or error}.") from None
-
-
-def _open_all(path: str, s3: S3 | None) -> Iterator[tuple[str, AbstractContextManager[IO[bytes]]]]:
-    if s3 and path.startswith("s3://"):
-        yield from _open_s3(path, s3)
-        return
-    root = Path(path)
-    try:
-        if root.is_dir():
-            names = sorted(p for p in root.rglob("*") if p.is_file() and p.name.endswith(RAW_SUFFIXES))
-        else:
-            names = [root]
-        for name in names:
-            # A page is a long line: read it in large pieces.
-            opened = gzip.open(name, "rb") if name.suffix == ".gz" else name.open("rb", 1 << 20)  # noqa: SIM115 (caller)
-            yield str(name), cast("IO[bytes]", opened)
-    except OSError as error:
-        raise UsageError(f"--from-raw {path} can't be read: {error.strerror or error}.") from None
-
-
-def _open_s3(path: str, s3: S3) -> Iterator[tuple[str, AbstractContextManager[IO[bytes]]]]:
-    bucket, _, prefix = path.removeprefix("s3://").partition("/")
-    for key in s3.list_keys(bucket, prefix):
-        if not key.endswith(RAW_SUFFIXES):
-            continue
-        body = s3.open_object(bucket, key)
-        stream = cast("IO[bytes]", gzip.GzipFile(fileobj=body)) if key.endswith(".gz") else body
-        yield f"s3://{bucket}/{key}", closing(stream)

@@ -9,13 +9,13 @@ from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from .command_line import build_parser
 from .errors import CredentialsError, UsageError
 
 DEFAULT_BASE_URL = "https://api.x.com"
-DEFAULT_TIMEOUT_SECONDS = 30
 ACCOUNT_PATTERN = re.compile(r"[A-Za-z0-9_]{1,15}")
 SOURCE_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
@@ -55,7 +55,8 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Source:
-    """Whose posts: those of one account or one search, and which kinds of them. --from-raw has neither of the two."""
+    """Whose posts: those of one account or one search, and which kinds of them. --from-raw has neither of the two; an
+    account only where an archive doesn't say whose it is."""
 
     account: str | None = None
     query: str | None = None
@@ -68,6 +69,22 @@ class Source:
     def label(self) -> str:
         """A short name for messages and file names."""
         return self.name or self.account or ("query" if self.query else "raw")
+
+
+@dataclass(frozen=True)
+class Encryption:
+    """How S3 is told to encrypt what is written. Nothing said: as the bucket does by itself."""
+
+    method: str | None = None  # AES256 or aws:kms
+    key: str | None = None  # of aws:kms: id, ARN or alias; None is the account's own key for S3
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """For boto3. With a bucket key S3 asks KMS, which bills each request, once for many objects."""
+        if not self.method:
+            return {}
+        kms = {"BucketKeyEnabled": True} | ({"SSEKMSKeyId": self.key} if self.key else {})
+        return {"ServerSideEncryption": self.method} | (kms if self.method == "aws:kms" else {})
 
 
 @dataclass(frozen=True)
@@ -88,7 +105,9 @@ class Settings:
     deadline_seconds: float
     timeout_seconds: float
     retry_seconds: float  # the first pause after a server error; it doubles
-    jobs: int | None = None  # processes that transform; None: what this machine allows
+    encryption: Encryption = Encryption()
+    again: bool = False  # read what is landed already
+    replace: bool = False  # also what is richer, or another source's
     plan: bool = False  # only say what it would cost
     max_cost_usd: float | None = None  # of this run
     monthly_budget_usd: float | None = None  # of all runs of a calendar month, UTC
@@ -108,7 +127,7 @@ def read_settings(
     Raises UsageError or CredentialsError with the fix.
     """
     args = build_parser().parse_args(argv)
-    for option in ("account", "query", "from_raw", "to", "name", "env_file"):
+    for option in ("account", "query", "from_raw", "to", "sse", "name", "env_file"):
         check_text("--" + option.replace("_", "-"), getattr(args, option))
     today = (now or datetime.now(UTC)).astimezone(UTC).date()
     if args.env_file:
@@ -116,23 +135,24 @@ def read_settings(
             environ.setdefault(name, value)
     if ca_bundle := environ.get("SSL_CERT_FILE"):
         environ.setdefault("REQUESTS_CA_BUNDLE", ca_bundle)  # requests and botocore read only this one
+    check_sources(args)
     account = check_account(args.account) if args.account is not None else None
-    for option in ("latest", "limit", "jobs"):
+    for option in ("latest", "limit"):
         if getattr(args, option) is not None and getattr(args, option) < 1:
             raise UsageError(f"--{option} must be 1 or more.")
     if not 0 <= args.max_reject_percent <= 100:
         raise UsageError("--max-reject-percent must be between 0 and 100.")
-    if args.name is not None and not SOURCE_PATTERN.fullmatch(args.name):
-        raise UsageError(
-            f"--name {args.name!r} can't be part of an object key.",
-            hint="Use letters, digits, '_', '-' and '.', at most 64.",
-        )
+    if args.name is not None:
+        check_name(args.name)
     if args.archive and args.from_raw:
         raise UsageError("--archive asks the API, --from-raw doesn't.", hint="Give one of them.")
+    if args.again and args.from_raw:
+        raise UsageError("--again asks X anew, --from-raw never asks it.", hint="Leave --again out.")
     if args.plan and args.from_raw:
         raise UsageError("--plan: --from-raw asks nobody and costs nothing.", hint="Leave --plan out.")
     if args.to is None and not args.plan:
         raise UsageError("The following arguments are required: --to.", hint="See twitter_etl.py --help.")
+    timeout_seconds, deadline_seconds = read_time_limits(environ)
     days = check_days(args, today)
     check_destination("." if args.to is None else args.to)
     for option in ("from_raw", "to"):
@@ -154,13 +174,15 @@ def read_settings(
         to=args.to or "",
         limit=args.limit,
         max_reject_percent=args.max_reject_percent,
-        jobs=args.jobs,
         credentials=Credentials() if args.from_raw else read_credentials(environ, args),
         base_url=check_base_url(environ.get("X_API_BASE_URL") or DEFAULT_BASE_URL),
         state_dir=state_dir(environ),
-        deadline_seconds=seconds_of(environ, "TWITTER_ETL_DEADLINE_SECONDS", 1800),
-        timeout_seconds=seconds_of(environ, "TWITTER_ETL_TIMEOUT_SECONDS", DEFAULT_TIMEOUT_SECONDS),
+        deadline_seconds=deadline_seconds,
+        timeout_seconds=timeout_seconds,
         retry_seconds=seconds_of(environ, "TWITTER_ETL_RETRY_SECONDS", 1),
+        encryption=read_encryption(environ, args.sse),
+        again=args.again,
+        replace=args.replace,
         plan=args.plan,
         max_cost_usd=usd_of("--max-cost", args.max_cost),
         monthly_budget_usd=usd_of("--monthly-budget", args.monthly_budget)
@@ -170,6 +192,14 @@ def read_settings(
         ),
         app_owner=check_account(owner, "X_APP_OWNER") if (owner := environ.get("X_APP_OWNER", "").strip()) else None,
     )
+
+
+def check_sources(args: argparse.Namespace) -> None:
+    """One of the three; only --from-raw may have an account beside it. Raises UsageError."""
+    if args.account is None and args.query is None and args.from_raw is None:
+        raise UsageError("One of --account, --query and --from-raw is required.", hint="See twitter_etl.py --help.")
+    if args.query is not None and (args.account is not None or args.from_raw is not None):
+        raise UsageError("--query is not allowed with --account or --from-raw.", hint="Give one of them.")
 
 
 def read_env_file(path: Path) -> dict[str, str]:
@@ -205,11 +235,7 @@ def read_credentials(environ: Mapping[str, str], args: argparse.Namespace) -> Cr
         if (value := environ.get(name, "").strip())
     }
     for name, value in given.items():
-        if not re.fullmatch(r"[\x21-\x7e]+", value):
-            raise CredentialsError(
-                f"{name} has characters no X credential has (a space, a line break or non-ASCII).",
-                hint="Copy it again from https://console.x.com, 'Keys and tokens'.",
-            )
+        check_credential(name, value)
     if "X_BEARER_TOKEN" not in given and not args.plan:
         missing1 = [name for name in OAUTH1_NAMES if name not in given]
         missing2 = [name for name in OAUTH2_NAMES[::2] if name not in given]
@@ -228,6 +254,35 @@ def read_credentials(environ: Mapping[str, str], args: argparse.Namespace) -> Cr
                 "--archive (full-archive search) takes a bearer token only.", hint="Set X_BEARER_TOKEN as well."
             )
     return Credentials(*(given.get(name) for name in ("X_BEARER_TOKEN", *OAUTH1_NAMES, *OAUTH2_NAMES)))
+
+
+def check_credential(name: str, value: str) -> None:
+    """Printable ASCII without a space, as all that X hands out. Raises CredentialsError, without the value."""
+    if re.fullmatch(r"[\x21-\x7e]+", value):
+        return
+    what = "a space" if " " in value else "a line break" if "\n" in value or "\r" in value else "a character"
+    raise CredentialsError(
+        f"{name} has {what}, which no X credential has.",
+        hint="Copy it again from https://console.x.com, 'Keys and tokens'.",
+    )
+
+
+def read_encryption(environ: Mapping[str, str], option: str | None = None) -> Encryption:
+    """METHOD[:KEY] of --sse or else of TWITTER_ETL_SSE; the key may stand apart in TWITTER_ETL_SSE_KMS_KEY_ID."""
+    setting = "TWITTER_ETL_SSE" if option is None else "--sse"
+    text = (environ.get(setting, "") if option is None else option).strip()
+    match = re.fullmatch(r"(AES256|aws:kms)?(?::(.+))?", text)
+    method, own_key = match.groups() if match else (None, None)
+    key = own_key or environ.get("TWITTER_ETL_SSE_KMS_KEY_ID", "").strip() or None
+    if not match or own_key == "dsse" or (own_key and method != "aws:kms"):
+        raise UsageError(f"{setting} {text!r} isn't known.", hint="Write AES256, aws:kms or aws:kms:KEY.")
+    if key and method != "aws:kms":
+        raise UsageError(
+            "TWITTER_ETL_SSE_KMS_KEY_ID is of no use without aws:kms.", hint="Set TWITTER_ETL_SSE=aws:kms, or leave it."
+        )
+    if key and not re.fullmatch(r"[A-Za-z0-9:/_-]{1,2048}", key):
+        raise UsageError(f"{key!r} isn't a KMS key.", hint="Give its id, its ARN or the ARN of an alias.")
+    return Encryption(method, key)
 
 
 def secrets_in(environ: Mapping[str, str]) -> list[str]:
@@ -266,6 +321,15 @@ def check_account(text: str, setting: str = "--account") -> str:
     return name
 
 
+def check_name(text: str, setting: str = "--name") -> None:
+    """The NAME of source=NAME/ in the lake."""
+    if not SOURCE_PATTERN.fullmatch(text):
+        raise UsageError(
+            f"{setting} {text!r} can't be part of an object key.",
+            hint="Use letters, digits, '_', '-' and '.', at most 64.",
+        )
+
+
 def check_days(args: argparse.Namespace, today: date) -> tuple[date, ...]:
     """The UTC days asked for, oldest first; empty for --latest and for all days of --from-raw."""
     ranged = args.start is not None or args.end is not None
@@ -294,25 +358,25 @@ def parse_day(option: str, text: str, today: date) -> date:
     except ValueError:
         raise UsageError(f"{option} {text!r} isn't a day.", hint="Write it as YYYY-MM-DD.") from None
     if day > today:
-        raise UsageError(f"{option} {day} is in the future (today is {today}, UTC).")
+        raise UsageError(f"{option} {day} is in the future.", hint=f"Give today ({today}, UTC) or an earlier day.")
     if day < FIRST_POST_DAY:
-        raise UsageError(f"{option} {day} is before the first post, {FIRST_POST_DAY}.")
+        raise UsageError(f"{option} {day} is before the first post.", hint=f"Give {FIRST_POST_DAY} or a later day.")
     return day
 
 
-def check_destination(to: str) -> None:
+def check_destination(to: str, setting: str = "--to") -> None:
     """s3://BUCKET[/PREFIX] by S3's naming rules, or any folder."""
     if not to.strip():
-        raise UsageError("--to is empty.", hint="Give s3://BUCKET, s3://BUCKET/PREFIX or a folder.")
+        raise UsageError(f"{setting} is empty.", hint="Give s3://BUCKET, s3://BUCKET/PREFIX or a folder.")
     scheme, separator, rest = to.partition("://")
     if not separator:
         return
     if scheme != "s3":
-        raise UsageError(f"--to {to!r}: {scheme}:// isn't known.", hint="Give s3://BUCKET[/PREFIX] or a folder.")
+        raise UsageError(f"{setting} {to!r}: {scheme}:// isn't known.", hint="Give s3://BUCKET[/PREFIX] or a folder.")
     bucket, _, prefix = rest.partition("/")
     check_bucket(bucket)
     if "//" in prefix or not prefix.isprintable():
-        raise UsageError(f"--to {to!r}: the prefix has an empty part or an unprintable character.")
+        raise UsageError(f"{setting} {to!r}: the prefix has an empty part or an unprintable character.")
 
 
 def check_bucket(bucket: str) -> None:
@@ -327,11 +391,13 @@ def check_bucket(bucket: str) -> None:
     if wrong:
         raise UsageError(
             f"{bucket!r} isn't a bucket name S3 allows.",
-            hint="3 to 63 of a-z, 0-9, '-' and '.', beginning and ending with a letter or digit.",
+            hint="Give 3 to 63 of a-z, 0-9, '-' and '.', a letter or digit at both ends, no two dots together, no IP "
+            "address, and nothing that AWS keeps for itself: "
+            f"{', '.join(BUCKET_RESERVED_PREFIXES)} in front, {', '.join(BUCKET_RESERVED_SUFFIXES)} at the end.",
         )
 
 
-def check_base_url(text: str) -> str:
+def check_base_url(text: str, setting: str = "X_API_BASE_URL") -> str:
     """http(s)://HOST[:PORT][/PATH], without a slash at its end."""
     try:
         url = urlsplit(text.strip())
@@ -339,7 +405,7 @@ def check_base_url(text: str) -> str:
     except ValueError:
         valid = False
     if not valid or url.query or url.fragment or "@" in url.netloc:
-        raise UsageError("X_API_BASE_URL isn't an address.", hint=f"Leave it out, or write it like {DEFAULT_BASE_URL}.")
+        raise UsageError(f"{setting} isn't an address.", hint=f"Leave it out, or write it like {DEFAULT_BASE_URL}.")
     return text.strip().rstrip("/")
 
 
@@ -362,6 +428,14 @@ def seconds_of(environ: Mapping[str, str], name: str, default: float) -> float:
     if not 0 < value < 1e7:
         raise UsageError(f"{name}={text!r} isn't a number of seconds above 0.")
     return value
+
+
+def read_time_limits(environ: Mapping[str, str]) -> tuple[float, float]:
+    """How long one request may take, and how long a run may wait in all; in seconds."""
+    return (
+        seconds_of(environ, "TWITTER_ETL_TIMEOUT_SECONDS", 30),
+        seconds_of(environ, "TWITTER_ETL_DEADLINE_SECONDS", 1800),
+    )
 
 
 def usd_of(setting: str, text: str | None) -> float | None:

@@ -15,9 +15,11 @@ class Summary:
     """Filled while the run goes on, so that a run that fails still says what it has landed and what that cost."""
 
     days: list[JsonObject] = field(default_factory=list)  # one entry a landed day; see load/commit.py
+    already_landed: list[str] = field(default_factory=list)  # days that X wasn't asked for
     partial_errors: Counter[str] = field(default_factory=Counter)
     posts: Counter[str] = field(default_factory=Counter)  # where every post went, see add_posts
     left_out: Counter[str] = field(default_factory=Counter)
+    read: list[RawCounts] = field(default_factory=list)  # one a landing, there from its beginning
     ending: JsonObject = field(default_factory=lambda: {"status": "failed", "exit_code": 1})
     extra: JsonObject = field(default_factory=dict)  # plan, spent_this_month_usd, and what was spent
 
@@ -32,8 +34,8 @@ class Summary:
         self.posts.update(
             posts_in=posts_in,
             rejected=rejected,
-            bad_lines=counts.bad_lines,
-            lines_without_posts=counts.lines_without_posts,
+            bad_lines=counts.unreadable,
+            lines_without_posts=counts.without_posts.total(),
         )
 
     def succeed(self) -> None:
@@ -59,4 +61,27 @@ class Summary:
 
     def as_dict(self) -> dict[str, Any]:
         counted = {**self.posts, "left_out": dict(self.left_out)} if self.posts else {}
-        return {**self.ending, "days": self.days, "partial_errors": self.partial_errors, **counted, **self.extra}
+        return {
+            **self.ending,
+            "days": self.days,
+            "already_landed": self.already_landed,
+            "partial_errors": self.partial_errors,
+            **counted,
+            **self.what_was_read(),
+            **self.extra,
+        }
+
+    def what_was_read(self) -> JsonObject:
+        """Formats by posts, what had none by documents, and every file that was passed over."""
+        seldom: JsonObject = {
+            "created_at_from_id": sum(counts.dated_by_id for counts in self.read),
+            "texts_cut": sum(counts.cut_texts for counts in self.read),
+            "not_posts": dict(sum((counts.without_posts for counts in self.read), Counter())),
+            "skipped_files": [
+                {"file": name, "reason": reason}
+                for counts in self.read
+                for name, reason in counts.skipped_files.items()
+            ],
+        }
+        formats = sum((counts.formats for counts in self.read), Counter[str]())
+        return {"formats": dict(formats)} | {name: found for name, found in seldom.items() if found}

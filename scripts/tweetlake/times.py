@@ -5,6 +5,10 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+# Ids of posts hold their time since 2010-11-04: milliseconds since this epoch, above 22 bits of machine and sequence.
+SNOWFLAKE_EPOCH_MS = 1288834974657
+FIRST_SNOWFLAKE = 29700859247
+
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
@@ -24,6 +28,13 @@ def moment_of(text: Any) -> datetime | None:
         return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, TypeError, OverflowError):
         return None
+
+
+def time_of_id(post_id: int) -> datetime | None:
+    """When the post with this id was made; None for the plain numbers of before 2010-11-04."""
+    if post_id < FIRST_SNOWFLAKE:
+        return None
+    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=(post_id >> 22) + SNOWFLAKE_EPOCH_MS)
 
 
 def bounds_of(day: date) -> tuple[datetime, datetime]:

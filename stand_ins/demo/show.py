@@ -4,9 +4,7 @@
 """
 
 import argparse
-import csv
 import hashlib
-import io
 import json
 import os
 import subprocess
@@ -15,11 +13,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
-from rich.console import Console
-from rich.table import Table
 
-COLUMNS = ("id", "created_at", "username", "text", "likes", "retweets")
-ROWS = 5
+from stand_ins.tables import console, rows_of, table_of_files, table_of_posts
+
 GATEWAY = "10.89.71.1"
 
 
@@ -27,30 +23,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="stand_ins.demo.show", description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare the files with the manifest")
     args = parser.parse_args()
-    console = Console(width=None if sys.stdout.isatty() else 130)
     day = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
     bucket = os.environ.get("DEMO_BUCKET", "tweetlake-demo")
     s3 = _s3()
     objects = {item["Key"]: item["Size"] for item in s3.list_objects_v2(Bucket=bucket).get("Contents", [])}
 
-    table = Table("object", "bytes", title=f"s3://{bucket}")
-    for key, size in sorted(objects.items()):
-        table.add_row(key, f"{size:,}")
-    console.print(table)
+    terminal = console()
+    terminal.print(table_of_files(f"s3://{bucket}", objects))
 
     def read(key: str) -> bytes:
         return bytes(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
 
     manifest = json.loads(read(f"twitter/dt={day}/_manifest.json"))
-    rows = list(csv.DictReader(io.StringIO(read(f"twitter/dt={day}/refined_tweets.csv").decode())))
-    table = Table(*COLUMNS, title=f"{len(rows)} posts of {day}, the first {min(ROWS, len(rows))}")
-    for row in rows[:ROWS]:
-        table.add_row(*(" ".join(row[column].split())[:60] for column in COLUMNS))
-    console.print(table)
+    rows = rows_of(read(f"twitter/dt={day}/refined_tweets.csv").decode())
+    terminal.print(table_of_posts(day, rows))
 
     if args.check:
         return _check(manifest, len(rows), read)
-    console.print(
+    terminal.print(
         f"The Airflow UI: https://localhost:8443   user: admin   password: {_admin_password()}\n"
         "                (browsers trust it once inventory/local/demo-ca.crt is imported as an authority)\n"
         "On the host:    podman exec -it tweetlake-demo bash   (then: systemctl status airflow-scheduler)\n"

@@ -17,6 +17,7 @@ def main() -> int:
     """Serve until interrupted. Exit code 2: bad argument or address taken."""
     arguments = _parser().parse_args()
     simulator = Simulator(Credentials(bearer_token=arguments.bearer_token))
+    simulator.pay_per_use = arguments.pay_per_use
     for fault in arguments.fault:
         simulator.faults.arm(fault)
     if arguments.replay:
@@ -45,6 +46,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=8800, help="port; 0 takes a free one (default: %(default)s)")
     parser.add_argument(
         "--bearer-token", default=Credentials().bearer_token, help="token to accept (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--pay-per-use", action="store_true", help="usage/tweets says that nothing was read, as to such apps in 2026"
     )
     parser.add_argument(
         "--fault",

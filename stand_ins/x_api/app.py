@@ -23,13 +23,24 @@ from .control import control_routes
 from .errors import ApiError, Body
 from .faults import Fault, status_error
 from .meters import MONTHLY_CAP_POSTS, rate_headers
-from .pages import DEFAULT_USER_FIELDS, empty_page, make_page
+from .pages import DEFAULT_USER_FIELDS, SCAN_LIMIT, Reading, empty_page, make_page
 from .parameters import Window, make_token, read_token, token_scope
 from .posts import timestamp, user_body
 from .search import Query, parse_query
 from .simulator import ReceivedRequest, Simulator
 from .vocabulary import POST_FIELDS, TWEET_FIELDS, names
-from .world import Account, Stub, account_named, account_with, id_at, oldest_reachable_id, stubs_between, time_of
+from .world import (
+    DAY_MS,
+    Account,
+    Stub,
+    account_named,
+    account_with,
+    earlier_id,
+    id_at,
+    oldest_reachable_id,
+    stubs_between,
+    time_of,
+)
 
 DEPTH = 3_200  # a timeline shows so many of the newest posts ...
 DEPTH_WITHOUT_REPLIES = 800  # ... and fewer with exclude=replies
@@ -346,7 +357,8 @@ def _timeline(call: Call) -> Body:
     scope = _scope(call)
     before_id = _page_start(call, scope, window.before_id)
     stubs = stubs_between(account, oldest_id, before_id)
-    page = make_page(stubs, lambda stub: stub.kind not in hidden_kinds, size, scope, selected)
+    reading = Reading(size, scope, scan=max(size, 20) if excluded else SCAN_LIMIT)
+    page = make_page(stubs, lambda stub: stub.kind not in hidden_kinds, reading, selected)
     _charge(call, page, owned=call.caller.user_id == user_id)
     return page
 
@@ -378,11 +390,11 @@ def _search(call: Call, *, max_size: int, longest_query: int, reach: timedelta |
     window = parameters.window(query, now, reach=reach, delay_seconds=SEARCH_DELAY_SECONDS)
     if reach is None and "start_time" not in query and "since_id" not in query:
         # Without a start, search/all goes back 30 days from the end.
-        window = replace(window, oldest_id=max(window.oldest_id, window.before_id - (30 * 86_400_000 << 22)))
+        window = replace(window, oldest_id=max(window.oldest_id, earlier_id(window.before_id, 30 * DAY_MS)))
     scope = _scope(call)
     before_id = _page_start(call, scope, window.before_id)
     stubs = _everyones(asked, Window(window.oldest_id, before_id))
-    page = make_page(stubs, _search_test(asked, recent=reach is not None), size, scope, selected)
+    page = make_page(stubs, _search_test(asked, recent=reach is not None), Reading(size, scope), selected)
     _charge(call, page, owned=False)
     return page
 
@@ -450,6 +462,8 @@ def _usage(call: Call) -> Body:
     accepted = names("cap_reset_day daily_client_app_usage daily_project_usage project_cap project_id project_usage")
     shown = {"project_cap", "project_id", "project_usage", "cap_reset_day"}
     shown |= parameters.choices(call.query, "usage.fields", accepted)
+    if call.simulator.pay_per_use:
+        return {"data": {"cap_reset_day": 1, "project_cap": str(MONTHLY_CAP_POSTS), "project_usage": "0"}}
     bill, today = call.simulator.bill, call.simulator.clock().date()
     # Numbers come as text (OpenAPI 2.167 and the documented examples).
     daily = [
@@ -467,6 +481,14 @@ def _usage(call: Call) -> Body:
     return {"data": {name: value for name, value in usage.items() if name in shown}}
 
 
+def _credits(call: Call) -> Body:
+    parameters.refuse_unknown(call.query, ())
+    if call.simulator.credit_usd is None:
+        raise errors.not_found()
+    left_usd = call.simulator.credit_usd - call.simulator.bill.cost_usd
+    return {"data": {"free_balance": 0, "prepaid_balance": left_usd, "total_balance": left_usd}}
+
+
 ENDPOINTS = (
     Endpoint("/2/users/by/username/{username}", _user_by_username, "user"),
     Endpoint("/2/users/by", _users_by, "user"),
@@ -476,5 +498,6 @@ ENDPOINTS = (
     Endpoint("/2/tweets/search/all", _search_all, "search_all", APP_ONLY, is_page=True),
     Endpoint("/2/tweets/counts/recent", _counts_recent, "counts_recent", APP_OR_OAUTH2),
     Endpoint("/2/usage/tweets", _usage, "usage", APP_ONLY),
+    Endpoint("/2/usage/credits", _credits, "credits", APP_OR_OAUTH2),
     Endpoint(TOKEN_PATH, _no_handler, "", method="POST"),
 )

@@ -28,10 +28,15 @@ class ApiError(Exception):
 
 def invalid_request(parameter: str, value: str, message: str) -> ApiError:
     """One bad parameter; X echoes what was sent."""
+    return invalid_together({parameter: value}, message)
+
+
+def invalid_together(parameters: Mapping[str, str], message: str) -> ApiError:
+    """Parameters that are bad, or don't go together."""
     return ApiError(
         400,
         {
-            "errors": [{"parameters": {parameter: [value]}, "message": message}],
+            "errors": [{"parameters": {name: [value] for name, value in parameters.items()}, "message": message}],
             "title": "Invalid Request",
             "detail": "One or more parameters to your request was invalid.",
             "type": NEW_PROBLEMS + "invalid-request",

@@ -28,6 +28,7 @@ HELP = {
     "rate_limit": "429 with x-rate-limit-reset SECONDS ahead (2)",
     "rate_limit_no_reset": "429, code 88, nothing says when to come back",
     "rate_limit_24h": "429 with x-app-limit-24hour-* headers, reset SECONDS ahead (86400)",
+    "one_a_second": "429 of the archive's one request a second: the reset of the 15 minutes, requests left",
     "usage_capped": "429 UsageCapExceeded (monthly cap)",
     "credits_depleted": "402 CreditsDepleted (shape until June 2026)",
     "payment_required": "402 Payment Required (shape since July 2026)",
@@ -115,6 +116,8 @@ def status_error(fault: Fault, headers: Mapping[str, str]) -> ApiError | None:
         return errors.too_many_requests(rate_headers(limit, 0, now + seconds))
     if fault.name == "rate_limit_24h":
         return errors.too_many_requests({**headers, **rate_headers(1000, 0, now + seconds, "x-app-limit-24hour")})
+    if fault.name == "one_a_second":
+        return errors.too_many_requests(headers)
     if fault.name in STATUS_FAULTS:
         error = STATUS_FAULTS[fault.name]()
         if error.status in (400, 403):

@@ -15,6 +15,7 @@ LIMITS: dict[str, tuple[int, int | None]] = {
     "search_all": (300, None),
     "counts_recent": (300, None),
     "usage": (50, None),
+    "credits": (30, None),
 }
 """Requests per 15 minutes and endpoint: as an app, as a user (None: an app only)."""
 
@@ -26,7 +27,10 @@ MONTHLY_CAP_POSTS = 3_000_000
 
 
 class RateLimiter:
-    """Fixed windows of 15 minutes from the first request on; search/all also takes one request a second only."""
+    """Fixed windows of 15 minutes from the first request on; search/all also takes one request a second only.
+
+    A second request within the second is refused with the headers of the 15 minutes: some are left, and the reset is
+    theirs (twitter-api-typescript-sdk#4)."""
 
     def __init__(self) -> None:
         self._windows: dict[tuple[str, str], tuple[float, int]] = {}
@@ -40,7 +44,7 @@ class RateLimiter:
         if now - opened >= WINDOW_SECONDS:
             opened, used = now, 0
         if endpoint == "search_all" and now - self._last_search_all < 1:
-            return False, rate_headers(1, 0, self._last_search_all + 1)
+            return False, rate_headers(limit, limit - used, opened + WINDOW_SECONDS)
         admitted = used < limit
         if admitted:
             used += 1

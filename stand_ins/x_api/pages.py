@@ -1,6 +1,7 @@
 """One page of posts: which posts stand on it, and what of them is shown."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -29,19 +30,24 @@ SHOWN_BY_EXPANSION = {
 """An expansion shows the field it expands; in the post vocabulary it is the only way to some of them."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a page is read: `size` posts at most, of `scan` posts that are looked at; `scope` binds its next_token."""
+
+    size: int
+    scope: str
+    scan: int = SCAN_LIMIT
+
+
 def make_page(
-    stubs: Iterator[Stub],
-    test: Callable[[Stub], bool],
-    size: int,
-    scope: str,
-    selected: Selection,
+    stubs: Iterator[Stub], test: Callable[[Stub], bool], reading: Reading, selected: Selection
 ) -> dict[str, Any]:
-    """The page of up to `size` matching posts from `stubs` (newest first); `scope` binds its next_token."""
-    wanted = size
+    """The page of matching posts from `stubs` (newest first). With few matches it's short, or empty, and goes on."""
+    size = wanted = reading.size
     found: list[Stub] = []
     last_seen: Stub | None = None
     more = False
-    for stub in islice(stubs, SCAN_LIMIT):
+    for stub in islice(stubs, reading.scan):
         if test(stub):
             if not found:
                 wanted = size - _shortfall(size, stub.id)
@@ -54,7 +60,7 @@ def make_page(
         more = next(stubs, None) is not None
     body = render([build(stub) for stub in found], selected)
     if more and last_seen is not None:
-        body["meta"]["next_token"] = make_token(scope, last_seen.id)
+        body["meta"]["next_token"] = make_token(reading.scope, last_seen.id)
     return body
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from .errors import invalid_request, not_one_of, out_of_range
+from .errors import invalid_request, invalid_together, not_one_of, out_of_range
 from .vocabulary import (
     OLD_EXPANSION,
     OLD_FIELD,
@@ -21,7 +21,8 @@ from .world import digest, id_at
 
 USERNAME = r"^[A-Za-z0-9_]{1,15}$"
 USER_ID = r"^[0-9]{1,19}$"
-FIRST_MOMENT = datetime(2010, 11, 6, tzinfo=UTC)
+FIRST_MOMENT = datetime(2006, 3, 21, tzinfo=UTC)
+FIRST_MOMENT_OF_TIMELINES = datetime(2010, 11, 6, tzinfo=UTC)
 
 USER_FIELDS = names(
     "affiliation confirmed_email connection_status created_at description entities id is_identity_verified location "
@@ -135,12 +136,16 @@ def post_id(query: Mapping[str, str], name: str) -> int | None:
 def window(query: Mapping[str, str], now: datetime, *, reach: timedelta | None, delay_seconds: int) -> Window:
     """The ids asked for.
 
-    since_id goes before start_time, until_id before end_time. A search (delay_seconds > 0) shows nothing newer than
-    `delay_seconds`, refuses an end_time less than 10 s old, and with a `reach` refuses to look further back.
+    On a timeline since_id goes before start_time, until_id before end_time. A search (delay_seconds > 0) refuses ids
+    beside times, shows nothing newer than `delay_seconds`, refuses an end_time less than 10 s old, and with a `reach`
+    refuses to look further back.
     """
     start, end = moment(query, "start_time"), moment(query, "end_time")
     since_id, until_id = post_id(query, "since_id"), post_id(query, "until_id")
-    earliest = max(FIRST_MOMENT, now - reach) if reach else FIRST_MOMENT
+    if delay_seconds:
+        refuse_ids_beside_times(query)
+    first = FIRST_MOMENT if delay_seconds else FIRST_MOMENT_OF_TIMELINES
+    earliest = max(first, now - reach) if reach else first
     for name, value in (("start_time", start), ("end_time", end)):
         # Whole seconds: a client that computes "7 days ago" and sends it at once must not fail on the fraction.
         if value is not None and value < earliest - timedelta(seconds=1):
@@ -162,6 +167,15 @@ def window(query: Mapping[str, str], now: datetime, *, reach: timedelta | None, 
     oldest_id = since_id + 1 if since_id is not None else id_at(start or earliest)
     before_id = until_id if until_id is not None else id_at(end or newest)
     return Window(oldest_id, min(before_id, id_at(now)))
+
+
+def refuse_ids_beside_times(query: Mapping[str, str]) -> None:
+    """A search takes the one or the other (recorded in 2021, 2022 and 2023)."""
+    ids = {name: query[name] for name in ("since_id", "until_id") if name in query}
+    times = {name: query[name] for name in ("start_time", "end_time") if name in query}
+    if ids and times:
+        message = "Invalid use of 'since_id' or 'until_id' in conjunction with 'start_time' or 'end_time'."
+        raise invalid_together(ids | times, message)
 
 
 # ---- page tokens -------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from .texts import (
     link,
     sentence,
 )
-from .world import Account, Stub, account_named, account_with, digest, time_of
+from .world import Account, Stub, account_named, account_with, digest, earlier_id, time_of
 
 SHOWN_CHARACTERS = 275  # a longer text is cut here and stands whole in note_tweet only
 RETWEET_CHARACTERS = 140
@@ -199,7 +199,7 @@ def _apply(stub: Stub, post: Post, rng: Random) -> None:
 
 
 def _earlier_id(stub: Stub, rng: Random) -> int:
-    return stub.id - (rng.randrange(60_000, 40_000_000) << 22)
+    return earlier_id(stub.id, rng.randrange(60_000, 40_000_000))
 
 
 def _other_post(stub: Stub, username: str, rng: Random) -> dict[str, Any]:
@@ -244,7 +244,7 @@ def _retweet(stub: Stub, post: Post, rng: Random) -> None:
 
 def _edit(stub: Stub, post: Post, rng: Random) -> None:
     """Each edit is a post of its own with its own id; timeline and search return the newest only."""
-    ids = sorted(stub.id - (rng.randrange(5_000, 1_500_000) << 22) for _ in range(rng.randrange(1, 4)))
+    ids = sorted(earlier_id(stub.id, rng.randrange(5_000, 1_500_000)) for _ in range(rng.randrange(1, 4)))
     history = [str(post_id) for post_id in [*ids, stub.id]]
     left = 5 - len(ids)
     until = timestamp(time_of(ids[0]) + EDITABLE)

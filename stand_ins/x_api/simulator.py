@@ -52,6 +52,8 @@ class Simulator:
         """As freshly started, with the same credentials."""
         self.now: datetime | None = None
         self.token_epoch = 0
+        self.pay_per_use = False  # usage/tweets says 0 and names no days, as it did to such apps in 2026
+        self.credit_usd: float | None = None  # what usage/credits says; None: 404 without a body, as to many apps
         self.requests: list[ReceivedRequest] = []
         self.bill = Bill()
         self.limiter = RateLimiter()
@@ -70,6 +72,8 @@ class Simulator:
         return {
             **self.bill.as_json(),
             "now": self.clock().isoformat(timespec="seconds"),
+            "pay_per_use": self.pay_per_use,
+            "credit_usd": self.credit_usd,
             "requests": [asdict(request) for request in self.requests],
             "faults": self.faults.as_json(),
             "recorded_pages_left": len(self.recorded) if self.recorded is not None else None,

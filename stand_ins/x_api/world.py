@@ -1,8 +1,9 @@
 """The simulated world: accounts and their posts, made on demand and always the same.
 
 Nothing is stored. An account's id encodes its name, and a day's posts follow from account id and day alone, so that
-any account, any day from 2010-11-06 on and any restart give the same posts. An id is a snowflake: milliseconds since
-X's epoch, shifted by 22 bits; hence the order of ids is the order of time.
+any account, any day from 2006-03-21 on and any restart give the same posts. An id is a snowflake: milliseconds since
+X's epoch, shifted by 22 bits. Before November 2010 ids were short numbers, one after the other: here one every 5 ms.
+Hence the order of ids is the order of time.
 """
 
 import hashlib
@@ -13,7 +14,10 @@ from functools import lru_cache
 from random import Random
 
 SNOWFLAKE_EPOCH_MS = 1_288_834_974_657
-FIRST_DAY = date(2010, 11, 6)
+FIRST_SNOWFLAKE_MS = SNOWFLAKE_EPOCH_MS + 7_081  # 2010-11-04T01:43:01.738Z; ids had come to 29.7 billion by then
+FIRST_DAY = date(2006, 3, 21)
+FIRST_MS = 1_142_899_200_000
+SHORT_ID_MS = 5  # between two short ids
 DAY_MS = 86_400_000
 
 KINDS = {
@@ -25,6 +29,7 @@ KINDS = {
     "occasional": "occasional",
     "three_pages": "three_pages",
     "thousand": "thousand",
+    "chatty": "chatty",
 }
 """Accounts that differ from the ordinary; every other valid name is an ordinary account."""
 
@@ -106,13 +111,31 @@ class Stub:
 
 def id_at(moment: datetime) -> int:
     """The smallest id a post made at `moment` can have."""
-    milliseconds = round(moment.timestamp() * 1000) - SNOWFLAKE_EPOCH_MS
-    return max(milliseconds, 0) << 22
+    return _id_at_ms(round(moment.timestamp() * 1000))
+
+
+def _id_at_ms(milliseconds: int) -> int:
+    if milliseconds < FIRST_SNOWFLAKE_MS:
+        return max(milliseconds - FIRST_MS, 0) // SHORT_ID_MS
+    return (milliseconds - SNOWFLAKE_EPOCH_MS) << 22
+
+
+def _ms_of(post_id: int) -> int:
+    if post_id < _id_at_ms(FIRST_SNOWFLAKE_MS):
+        return FIRST_MS + post_id * SHORT_ID_MS
+    return (post_id >> 22) + SNOWFLAKE_EPOCH_MS
 
 
 def time_of(post_id: int) -> datetime:
     """When the post was made (UTC, millisecond resolution)."""
-    return datetime.fromtimestamp(((post_id >> 22) + SNOWFLAKE_EPOCH_MS) / 1000, UTC)
+    return datetime.fromtimestamp(_ms_of(post_id) / 1000, UTC)
+
+
+def earlier_id(post_id: int, milliseconds: int) -> int:
+    """The id of a post made so long before this one."""
+    low_bits = post_id % (1 << 22) if post_id >= _id_at_ms(FIRST_SNOWFLAKE_MS) else 0
+    earlier = _id_at_ms(_ms_of(post_id) - milliseconds)
+    return earlier + low_bits if earlier >= _id_at_ms(FIRST_SNOWFLAKE_MS) else earlier
 
 
 def midnight(day: date) -> datetime:
@@ -175,7 +198,7 @@ def posts_on(account: Account, day: date) -> int:
             return number % 3
         case "three_pages":
             return 201 + number % 100
-        case "thousand":
+        case "thousand" | "chatty":
             return 1000
         case _:
             return len(RECIPES) + number % (61 - len(RECIPES))
@@ -186,21 +209,31 @@ def day_stubs(account: Account, day: date) -> tuple[Stub, ...]:
     """All posts the account makes on this UTC day, newest first."""
     count = posts_on(account, day)
     rng = Random(digest("day", account.id, day))
-    offsets_ms = sorted(rng.sample(range(1, DAY_MS - 1000), count))
+    start_ms = round(midnight(day).timestamp() * 1000)
+    short = start_ms < FIRST_SNOWFLAKE_MS
+    step_ms = SHORT_ID_MS if short else 1
+    offsets_ms = sorted(rng.sample(range(step_ms, DAY_MS - 1000, step_ms), count))
     if count > 2:
         # The edges of a day are where windows go wrong: its first millisecond and its last second hold a post.
-        offsets_ms[0], offsets_ms[-1] = 0, DAY_MS - 1
-    recipes = [RECIPES[i] if i < len(RECIPES) and count > 2 else rng.choice(RECIPES) for i in range(count)]
+        offsets_ms[0], offsets_ms[-1] = 0, DAY_MS - (1000 if short else 1)
+    # Keeps ids of accounts that post in the same millisecond apart.
+    low_bits = int(account.id) % (97 if short else 1 << 22)
+    recipes = [_recipe(account, i, count, rng) for i in range(count)]
     rng.shuffle(recipes)
-    first_id = id_at(midnight(day))
-    low_bits = int(account.id) % (1 << 22)  # keeps ids of accounts that post in the same millisecond apart
     stubs: list[Stub] = []
-    previous_id = first_id - (3_600_000 << 22) + low_bits
+    previous_id = 0
     for offset_ms, recipe in zip(offsets_ms, recipes, strict=True):
-        stub = Stub(first_id + (offset_ms << 22) + low_bits, account, recipe, previous_id)
-        stubs.append(stub)
-        previous_id = stub.id
+        post_id = _id_at_ms(start_ms + offset_ms) + low_bits
+        stubs.append(Stub(post_id, account, recipe, previous_id or earlier_id(post_id, offset_ms + 3_600_000)))
+        previous_id = post_id
     return tuple(reversed(stubs))
+
+
+def _recipe(account: Account, number: int, count: int, rng: Random) -> str:
+    """What kind of post the day's `number`th of `count` is, before they are shuffled."""
+    if account.kind == "chatty":
+        return "reply" if number < 0.95 * count else "plain"
+    return RECIPES[number] if number < len(RECIPES) and count > 2 else rng.choice(RECIPES)
 
 
 def stubs_between(account: Account, oldest_id: int, before_id: int) -> Iterator[Stub]:

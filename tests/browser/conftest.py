@@ -85,7 +85,7 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
     store = home / ".pki" / "nssdb"
     store.mkdir(parents=True)
     for arguments in (["-N", "--empty-password"], ["-A", "-t", "C,,", "-n", "ui", "-i", os.environ["UI_CA_FILE"]]):
-        subprocess.run(["certutil", "-d", f"sql:{store}", *arguments], check=True)  # noqa: S607
+        subprocess.run(["certutil", "-d", f"sql:{store}", *arguments], check=True)
     expect.set_options(timeout=30_000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(

@@ -23,8 +23,9 @@ HEAD = """# What breaks, and what then
 
 `make test-faults` has written this, and `make test` plays the same table ([matrix.py](../tests/faults/matrix.py)): the
 real script against the simulator of X and a real S3 server (moto) behind a gate that checks each upload's SHA-256 as S3
-does. A row is one run into a fault, then the same command again on a whole world. A kill waits until the server holds
-the very request, so there is no luck in it. A run makes 4 requests to X (the user's id, three pages), then 4 uploads.
+does. A row is one run into a fault, then the same command again on a whole world, with the option that the row names. A
+kill waits until the server holds the very request, so there is no luck in it. A run makes 4 requests to X (the user's
+id, three pages), then 4 uploads.
 
 {count} rows on {date}, {seconds:.0f} s, Python {python}, {packages}.
 
@@ -33,6 +34,7 @@ the very request, so there is no luck in it. A run makes 4 requests to X (the us
 | posts lost | {lost} |
 | posts twice | {duplicates} |
 | pages billed again although they were kept | {billed_twice} |
+| raw pages that were paid for and aren't in the bucket any more | {raw_lost} |
 | manifests whose files aren't what they say, seen after the fault or after the next run | {lies} |
 | tracebacks, wrong exit codes, messages without a next step | {faults} |
 
@@ -82,6 +84,7 @@ def report(outcomes: dict[str, Outcome], seconds: float) -> str:
         lost=sum(outcome.lost for outcome in every),
         duplicates=sum(outcome.duplicates for outcome in every),
         billed_twice=sum(outcome.billed_twice for outcome in every),
+        raw_lost=sum(outcome.raw_lost for outcome in every),
         lies=sum(len(outcome.lies) for outcome in every),
         faults=sum(len(outcome.faults) for outcome in every),
     )

@@ -11,11 +11,13 @@ import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from stand_ins.s3_gate import S3Fault
 from stand_ins.x_api.faults import Fault
 
 ACCOUNT = "three_pages"
+EVERYTHING = ("--include-replies", "--include-retweets")
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,10 @@ class Case:
     next_run_says: str = ""
     next_faults: tuple[Fault | S3Fault, ...] = ()
     landed_before: bool = False  # the bucket has this day already, with other rows
+    there: tuple[str, ...] = ()  # options of the run that has landed it
+    paid_before: bool = False  # that run has paid for this run's posts
+    options: tuple[str, ...] = ()  # of the run
+    next_options: tuple[str, ...] = ()  # of the next one
     commits: bool = False  # the manifest may be in the bucket although the run failed
     billed_twice: int = 0  # pages that the damage has destroyed
     extra_posts: int = 0  # billed, and of another day
@@ -154,15 +160,45 @@ def s3_cases() -> Iterator[Case]:
         lost = S3Fault("lose", path=path)
         yield Case(phase, "answered 200, but lost", (lost,), 7, "isn't there")
     for name, event, says in S3_FAULTS[:6]:
-        if name == "access_denied":  # a role may be allowed to write and not to look
-            continue
-        fault = S3Fault(name, "HEAD", "")
-        says = {"no_such_bucket": "404", "expired_token": "400"}.get(name, says)
-        yield Case("check of the bucket", event, (fault,), 7, says if name != "internal_error" else "500", 4)
+        # HEAD has no word of the reason: GET is asked. Who is denied both may still be allowed to write: POST asks.
+        methods = ["POST"] if name == "access_denied" else ["HEAD", "GET"]
+        faults = tuple(S3Fault(name, method) for method in methods)
+        yield Case("check of the bucket", event, faults, 7, says if name != "internal_error" else "500", 4)
     for name, event, says in S3_FAULTS[1:2] + S3_FAULTS[5:6]:
-        yield Case("look at the old manifest", event, (S3Fault(name, "GET", "_manifest.json"),), 7, says)
+        yield Case("look at the old manifest", event, (S3Fault(name, "GET", "_manifest.json"),), 7, says, 4)
         fault = S3Fault(name, "DELETE", "_manifest.json")
         yield Case("removal of the old manifest", event, (fault,), 7, says, landed_before=True)
+
+
+# ---- a day that is there ---------------------------------------------------------------------------------------------
+
+REPLACE = ("--replace",)
+NASA: dict[str, Any] = {
+    "landed_before": True,
+    "there": ("--account", "nasa"),
+    "options": REPLACE,
+    "next_options": REPLACE,
+}
+
+
+def landed_cases() -> Iterator[Case]:
+    """Nothing poorer or foreign takes its place, nothing is paid for twice, and raw pages that were paid for stay."""
+    phase, foreign, poorer = "a day that is there", "of @nasa", "no whole day"
+    refused: dict[str, Any] = {"code": 2, "faults": (), "commits": True}
+    nasa = NASA | {"options": ()}
+    yield Case(phase, "another account's; then --replace", says=foreign, asked_again=4, **(refused | nasa))
+    whole: dict[str, Any] = {"landed_before": True, "there": EVERYTHING, "paid_before": True}
+    limit: dict[str, Any] = {"says": poorer, "options": ("--limit", "5")}
+    yield Case(phase, "the whole day, now --limit 5; then without", **refused, **whole, **limit)
+    yield Case(phase, "the same day", (), 0, **whole)
+    copy = "copy of the raw pages to be replaced"
+    fault = S3Fault("unavailable", path=".jsonl.gz")
+    yield Case(copy, "503 of a proxy", (fault,), 7, "503", commits=True, **NASA)
+    fault = S3Fault("access_denied", path=".jsonl.gz")
+    yield Case(copy, "403 AccessDenied", (fault,), 7, "AccessDenied", commits=True, **NASA)
+    for name, event in (("hang", "before it is stored"), ("hang_stored", "once it is stored")):
+        killed: dict[str, Any] = {"kill": signal.SIGKILL, "env": S3_SHORT, "commits": True, **NASA}
+        yield Case(copy, f"SIGKILL {event}", (S3Fault(name, path=".jsonl.gz", count=1),), -signal.SIGKILL, **killed)
 
 
 # ---- kills and a torn spool ----------------------------------------------------------------------------------------
@@ -270,4 +306,4 @@ PHASES = (
     *("look at the old manifest", "removal of the old manifest", *UPLOADS, "removal of the spool"),
     *("spool of two pages", "spool of all pages"),
 )
-CASES = [*s3_cases(), *x_cases(), *kill_cases(), *damage_cases(), *token_cases()]
+CASES = [*s3_cases(), *landed_cases(), *x_cases(), *kill_cases(), *damage_cases(), *token_cases()]

@@ -30,7 +30,7 @@ from stand_ins.x_api.server import ServerThread
 from stand_ins.x_api.simulator import Simulator
 from stand_ins.x_api.world import account_named, day_stubs
 
-from .matrix import ACCOUNT, Case
+from .matrix import ACCOUNT, EVERYTHING, Case
 from .warm import WarmPython, WarmRun
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "twitter_etl.py"
@@ -52,6 +52,7 @@ class Outcome:
     lost: int = 0
     duplicates: int = 0
     billed_twice: int = 0
+    raw_lost: int = 0  # files of raw pages that were paid for by the run before
     lies: list[str] = field(default_factory=list)  # manifests that don't fit their files
     faults: list[str] = field(default_factory=list)  # whatever else isn't as the case says
     seconds: float = 0.0
@@ -59,6 +60,7 @@ class Outcome:
 
     def problems(self) -> list[str]:
         counted = {"posts lost": self.lost, "duplicates": self.duplicates, "pages billed twice": self.billed_twice}
+        counted["raw pages lost"] = self.raw_lost
         return [f"{name}: {n}" for name, n in counted.items() if n] + self.lies + self.faults
 
 
@@ -131,6 +133,8 @@ class Play:
         self.bucket = f"faults-{os.getpid()}-{hashlib.sha256(case.name.encode()).hexdigest()[:20]}"
         stage.s3.create_bucket(Bucket=self.bucket)
         self.day = YESTERDAY - timedelta(days=case.days_back)
+        self.raw_key = f"twitter_raw/dt={self.day}/pages.jsonl.gz"
+        self.raw_before: bytes | None = None
         self.runs = 0
         self.spool = folder / "state" / "spool"
 
@@ -158,14 +162,10 @@ class Play:
         return self.stage.python.start(SCRIPT, [*arguments, *more], environ, self.folder / f"run{self.runs}")
 
     def outcome(self) -> Outcome:
-        everything = ("--include-replies", "--include-retweets")
-        if self.case.landed_before:  # the same day with fewer posts: every file will be another
-            self.start().wait()
-            self.simulator.reset()
-            self.gate.reset()
-            shutil.rmtree(self.folder / "state")
+        if self.case.landed_before:
+            self.land_before()
         self.arm(self.case.faults)
-        run = self.start(*everything, **self.case.env)
+        run = self.start(*EVERYTHING, *self.case.options, **self.case.env)
         if self.case.kill:
             self.kill(run)
         outcome = Outcome(run.wait())
@@ -175,12 +175,21 @@ class Play:
         self.judge_first(run, outcome)
         outcome.lies += self.lies()
         if run.code != 0:
-            self.recover(everything, outcome)
+            self.recover(outcome)
         self.count(outcome)
         return outcome
 
-    def recover(self, arguments: tuple[str, ...], outcome: Outcome) -> None:
-        """The world is whole again (the disk perhaps not): the same command once more."""
+    def land_before(self) -> None:
+        """The same day with fewer posts, unless the case says else: every file will be another."""
+        self.start(*self.case.there).wait()
+        self.raw_before = self.get(self.raw_key)
+        if not self.case.paid_before:
+            self.simulator.reset()
+            shutil.rmtree(self.folder / "state")
+        self.gate.reset()
+
+    def recover(self, outcome: Outcome) -> None:
+        """The world is whole again (the disk perhaps not): the command once more."""
         outcome.kept_pages = self.pages_kept()
         self.simulator.faults.clear()
         self.gate.armed.clear()
@@ -188,7 +197,7 @@ class Play:
         if self.case.damage:
             self.case.damage(self.spooled())
         before = len(self.simulator.requests)
-        again = self.start(*arguments)
+        again = self.start(*EVERYTHING, *self.case.next_options)
         if again.wait() != 0:
             outcome.faults.append(f"the next run ends with {again.code}: {again.log}")
         if "Traceback" in again.log or self.case.next_run_says not in again.log:
@@ -220,7 +229,7 @@ class Play:
         case = self.case
         if outcome.code != case.code:
             outcome.faults.append(f"exit code {outcome.code}, not {case.code}: {run.log}")
-        if not self.fired():
+        if case.faults and not self.fired():
             outcome.faults.append("the fault never happened")
         if "Traceback" in run.log:
             outcome.faults.append(run.log)
@@ -269,12 +278,17 @@ class Play:
                 wrong.append(f"the manifest says something else of {name}")
         return wrong
 
+    def every_raw(self) -> list[bytes | None]:
+        """The files of raw pages in the bucket, those that were replaced as well."""
+        listed = self.stage.s3.list_objects_v2(Bucket=self.bucket, Prefix="twitter_raw/")
+        return [self.get(item["Key"]) for item in listed.get("Contents", [])]
+
     def count(self, outcome: Outcome) -> None:
         """Posts of the day against rows of the CSV and posts of the raw pages; answered pages against themselves."""
         expected = {str(stub.id) for stub in day_stubs(account_named(ACCOUNT), self.day)}
         text = (self.get(f"twitter/dt={self.day}/refined_tweets.csv") or b"").decode()
         rows = [row["id"] for row in csv.DictReader(io.StringIO(text, newline=""))]
-        packed = self.get(f"twitter_raw/dt={self.day}/pages.jsonl.gz")
+        packed = self.get(self.raw_key)
         lines = gzip.decompress(packed).splitlines() if packed else []
         raw = [post["id"] for line in lines for post in orjson.loads(line).get("data", [])]
         outcome.lost = max(len(expected - set(rows)), len(expected - set(raw)))
@@ -289,5 +303,7 @@ class Play:
         outcome.billed_twice = sum(good.values()) - len(good) - self.case.billed_twice
         if self.simulator.bill.posts != len(expected) + self.case.extra_posts:
             outcome.faults.append(f"{self.simulator.bill.posts} posts billed, {len(expected)} landed")
+        if self.raw_before and self.raw_before not in self.every_raw():
+            outcome.raw_lost = 1
         if list(self.spool.glob("*.jsonl")):
             outcome.faults.append("the spool is still there")

@@ -20,7 +20,10 @@ KEYS = names(
     "referenced_posts edit_history_tweet_ids edit_history_post_ids withheld country_codes author possibly_sensitive "
     "in_reply_to_user_id conversation_id lang event_type attachments media media_keys media_key variants "
     "bit_rate content_type preview_image_url article article_title title geo place_id full_name places "
-    "__tweetlake __twarc collected_at retrieved_at account"
+    "__tweetlake __twarc collected_at retrieved_at account "
+    "id_str full_text user screen_name statuses retweeted_status quoted_status extended_tweet user_mentions media "
+    "in_reply_to_status_id_str quoted_status_permalink indices truncated tweet edit_info noteTweet payload "
+    "matching_rules"
 )
 
 ODD_TEXTS = {

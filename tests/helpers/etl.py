@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import csv
+import io
 import json
+import logging
 import os
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -44,6 +49,35 @@ def run_etl(*arguments: str, env: dict[str, str] | None = None, timeout_seconds:
     assert "Traceback" not in done.stderr, done.stderr
     lines = done.stdout.splitlines()
     return Run(done.returncode, json.loads(lines[-1]) if lines else {}, done.stderr)
+
+
+def run_here(*arguments: str, stdin: bytes = b"") -> Run:
+    """The same in this process, which takes a fraction of the time. What a run changes in a process is put back."""
+    import twitter_etl
+
+    out, err = io.StringIO(), io.StringIO()
+    handlers, level = logging.getLogger().handlers[:], logging.getLogger().level
+    on_sigterm, real_stdin = signal.getsignal(signal.SIGTERM), sys.stdin
+    sys.stdin = io.TextIOWrapper(io.BytesIO(stdin))
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = twitter_etl.main(list(arguments))
+    finally:
+        sys.stdin = real_stdin
+        logging.getLogger().handlers[:] = handlers
+        logging.getLogger().setLevel(level)
+        signal.signal(signal.SIGTERM, on_sigterm)
+    assert "Traceback" not in err.getvalue(), err.getvalue()
+    return Run(code, json.loads(out.getvalue().splitlines()[-1]), err.getvalue())
+
+
+def rows_in(lake: Path) -> list[dict[str, str]]:
+    """The cells of all days by column, as Python's csv reads them."""
+    rows: list[dict[str, str]] = []
+    for file in sorted(lake.glob("twitter/dt=*/refined_tweets.csv")):
+        with file.open(encoding="utf-8", newline="") as stream:
+            rows += list(csv.DictReader(stream, strict=True))
+    return rows
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,10 @@ class XApi:
         """X forgets every page token it has given out."""
         self._simulator.token_epoch += 1
 
+    def pay_per_use(self, credit_usd: float | None = None) -> None:
+        """usage/tweets as such apps see it; `credit_usd`: what usage/credits says, None: 404."""
+        self._simulator.pay_per_use, self._simulator.credit_usd = True, credit_usd
+
     def fault(
         self, name: str, count: int = 1, path: str | None = None, seconds: float | None = None, after: int = 0
     ) -> None:

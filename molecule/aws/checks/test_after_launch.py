@@ -231,7 +231,7 @@ def test_the_inventory_finds_the_host_by_tag(runs: dict[str, Future[Ran]], insta
 
 @pytest.mark.parametrize("store", ["vault", "ssm", "secretsmanager"])
 def test_secrets_come_from_the_store_that_is_named(runs: dict[str, Future[Ran]], store: str) -> None:
-    """Through the preflight of the ETL's role, which wants to see a token, and a task that shows what it got."""
+    """Through the preflight, which wants to see a token, and a task that shows what it got."""
     ran = runs[store].result()
     assert ran.code == 0, ran.text
     assert f"the token is from-{store}, its password is empty" in ran.text

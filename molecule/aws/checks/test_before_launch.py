@@ -18,6 +18,7 @@ from .conftest import BUCKET, STACK, Client, Ran, client_of, keys_of, playbook, 
 pytestmark = pytest.mark.timeout(900)  # whole playbooks, on a busy machine
 LAUNCH = "playbooks/launch.yml"
 NOBODY = {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}
+KEY_ARN = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 BARE, STRANGER = "333333333333", "222222222222"
 
 WRONG: dict[str, tuple[dict[str, Any], list[str]]] = {
@@ -79,10 +80,11 @@ def runs(bare: dict[str, str], at_once: Callable[..., Future[Ran]]) -> dict[str,
     photos.put_object(Bucket="family-photos", Key="posts/twitter/1.jpg", Body=b"x")
     client_of(keys_of(STRANGER))("s3").create_bucket(Bucket="taken-by-someone-else")
     other = {"aws_bucket": "in-no-account", "aws_image": "ubuntu-24.04", "aws_instance_type": "t4g.small"}
+    half = {"aws_image_id": "ami-0123456789abcdef0", "aws_ssh_through": "ssm", "aws_kms_key_arn": KEY_ARN}
     return {
         # Without the stand-in's address, so that boto3 looks for the region's own.
         "region": at_once(playbook, LAUNCH, "-e", "aws_region=us-east-9", env={"AWS_ENDPOINT_URL": None}),
-        "half": at_once(playbook, LAUNCH, "-e", "aws_image_id=ami-0123456789abcdef0", "-e", "aws_ssh_through=ssm"),
+        "half": at_once(playbook, LAUNCH, "-e", json.dumps(half)),
         "check": at_once(playbook, LAUNCH, "--check", "--diff", "-v", "-e", json.dumps(other), env=bare),
         "taken": at_once(playbook, LAUNCH, "-e", "aws_bucket=taken-by-someone-else", env=bare),
         "photos": at_once(playbook, LAUNCH, "-e", "aws_bucket=family-photos", env=bare),
@@ -108,6 +110,18 @@ def test_an_image_that_is_gone_leaves_half_a_stack(
     assert {(rule["FromPort"], rule["ToPort"]) for rule in group["IpPermissions"]} == {(443, 443)}
     (policy,) = client("iam").list_attached_role_policies(RoleName=f"{STACK}-host")["AttachedPolicies"]
     assert policy["PolicyName"] == "AmazonSSMManagedInstanceCore"
+
+
+def test_a_bucket_with_a_key_of_the_users(runs: dict[str, Future[Ran]], client: Client) -> None:
+    """The same half: `converge` goes back to S3's own keys."""
+    runs["half"].result()
+    (rule,) = client("s3").get_bucket_encryption(Bucket=BUCKET)["ServerSideEncryptionConfiguration"]["Rules"]
+    assert rule["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": KEY_ARN}
+    assert rule["BucketKeyEnabled"] is True
+    policy = client("iam").get_role_policy(RoleName=f"{STACK}-host", PolicyName="bucket")["PolicyDocument"]
+    (statement,) = [one for one in policy["Statement"] if one["Sid"] == "Encrypt"]
+    assert (statement["Action"], statement["Resource"]) == (["kms:GenerateDataKey", "kms:Decrypt"], [KEY_ARN])
+    assert statement["Condition"] == {"StringEquals": {"kms:ViaService": "s3.us-east-1.amazonaws.com"}}
 
 
 def test_a_check_run_shows_what_would_be_made(runs: dict[str, Future[Ran]]) -> None:

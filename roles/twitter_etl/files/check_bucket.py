@@ -9,12 +9,13 @@ import argparse
 import os
 import platform
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 from tweetlake.errors import DestinationError, EtlError
-from tweetlake.s3 import S3, errors_of
-from tweetlake.settings import DEFAULT_TIMEOUT_SECONDS, read_env_file, seconds_of
+from tweetlake.s3 import S3
+from tweetlake.settings import read_encryption, read_env_file, read_time_limits
 
 
 def write_and_read_back(destination: str, s3: S3) -> str:
@@ -23,7 +24,7 @@ def write_and_read_back(destination: str, s3: S3) -> str:
     key = "/".join([*filter(None, [prefix]), "twitter", f"_verify-{platform.node()}"])
     address = f"s3://{bucket}/{key}"
     written = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}\n".encode()
-    with errors_of(address):
+    with s3.errors_of(address):
         s3.client.put_object(Bucket=bucket, Key=key, Body=written)
         read = s3.client.get_object(Bucket=bucket, Key=key)["Body"].read()
     if read != written:
@@ -39,7 +40,8 @@ def main() -> int:
     options = parser.parse_args()
     try:
         os.environ.update(read_env_file(options.env_file))
-        s3 = S3(seconds_of(os.environ, "TWITTER_ETL_TIMEOUT_SECONDS", DEFAULT_TIMEOUT_SECONDS))
+        timeout_seconds, deadline_seconds = read_time_limits(os.environ)
+        s3 = S3(timeout_seconds, time.monotonic() + deadline_seconds, read_encryption(os.environ))
         print(f"{write_and_read_back(options.to, s3)}: written and read back")
     except EtlError as error:
         print(error, file=sys.stderr)

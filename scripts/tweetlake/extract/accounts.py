@@ -88,13 +88,18 @@ def look_up(drain: Drain, name: str) -> JsonObject:
     # Useless without a page: both must be affordable.
     drain.budget.posts_within(drain.key("user"), least, least, window.worst_post_usd, first_usd=user_usd)
     with drain.bracket("user", user_usd) as bill:
-        document = drain.client.user(username=name)
+        document = drain.client.user(username=name, user_fields=["protected"])
         user = next(iter(objects(document.get("data"))), {})
         if not user:
             refuse_errors_only(page_of(document), accounts, window.source)
         if not user.get("id"):
             raise BadDataError(f"X knows no account @{name}.", hint="Check the name in a browser.")
         bill.add_user()
+    if user.get("protected") and window.source.archive:  # a search leaves it out without a word; a timeline says so
+        raise BadDataError(
+            f"X gives no posts: @{name} is protected, and the archive shows public posts only.",
+            hint="Ask for its timeline, without --archive and as a user that follows it.",
+        )
     account = {"id": str(user["id"]), "username": str(user.get("username") or name)}
     accounts.remember(name, account)
     return account
@@ -116,4 +121,17 @@ def refuse_errors_only(page: Page, accounts: Accounts, source: Source) -> None:
     detail = page.errors[0].get("detail") or page.errors[0].get("message") or ""
     raise BadDataError(
         f"X gives no posts: {who} {meaning} ({detail}).", hint="Check the name in a browser; nothing was written."
+    )
+
+
+def refuse_strangers(drain: Drain, page: Page) -> None:
+    """Raise BadDataError for posts of somebody else than the account: its id isn't the one that is known any more."""
+    name, known = drain.window.source.account, drain.account.get("id")
+    authors = {str(author) for post in page.posts if (author := post.get("author_id"))}
+    if not name or not known or not (strangers := sorted(authors - {known})):
+        return
+    drain.accounts.forget(name)
+    raise BadDataError(
+        f"X gives posts of user {strangers[0]} for @{name}, who was user {known}.",
+        hint="Has the name another owner now? Look it up in a browser; the next run asks X for the id again.",
     )

@@ -7,9 +7,10 @@ tweepy 4.17 has its host fixed in `request()`, passes no timeout, retries no 5xx
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -32,7 +33,9 @@ log = logging.getLogger(__name__)
 CONNECT_TIMEOUT_SECONDS = 10.0
 ATTEMPTS = 5  # for server errors; 2 for 401 (X had a platform-wide 401 outage on 2026-06-30)
 MAX_PAUSE_SECONDS = 60.0
-RATE_LIMIT_WAITS = 3  # in a row, for one request
+RATE_LIMIT_WAITS = 10  # in a row, for one request: two runs may be in each other's way in the archive
+ARCHIVE_ROUTE = "/2/tweets/search/all"
+ARCHIVE_PAUSE_SECONDS = 1.0  # it takes one request a second
 TOKEN_ROUTE = "/2/oauth2/token"  # noqa: S105 (an address)
 
 
@@ -77,6 +80,7 @@ class XClient(tweepy.Client):  # type: ignore[misc]
             client_id, first = credentials.oauth2_client_id or "", credentials.oauth2_refresh_token or ""
             self.tokens = Tokens(settings.state_dir, client_id, first, self._exchange)
         self._refused_token: str | None = None
+        self._archive_asked_at = -ARCHIVE_PAUSE_SECONDS  # of the clock `time.monotonic`
         self.maybe_billed = False  # was an answer of the last request lost on its way? X may have billed it
         self.spend = spend
         self.deadline = deadline
@@ -159,7 +163,8 @@ class XClient(tweepy.Client):  # type: ignore[misc]
             token = self.tokens.access_token(self._refused_token) if self.tokens else self.bearer_token
             auth = tweepy.OAuth2BearerHandler(token).apply_auth()
         self.spend.requests += 1
-        response = self._transfer(question.method, question.route, auth, params=question.params, json=question.json)
+        with self._pace(question.route):
+            response = self._transfer(question.method, question.route, auth, params=question.params, json=question.json)
         status = response.status_code
         attempt = int(retrying.statistics.get("attempt_number", 1))
         if status == 401 and self.tokens:
@@ -171,6 +176,18 @@ class XClient(tweepy.Client):  # type: ignore[misc]
             self.maybe_billed = True
             raise TransientError("the answer isn't JSON")
         return response
+
+    @contextlib.contextmanager
+    def _pace(self, route: str) -> Iterator[None]:
+        """Ask the archive inside: a second has passed since the last answer, of a page, a day or a try before."""
+        if route != ARCHIVE_ROUTE:
+            yield
+            return
+        self.sleep(max(0.0, self._archive_asked_at + ARCHIVE_PAUSE_SECONDS - time.monotonic()))
+        try:
+            yield
+        finally:
+            self._archive_asked_at = time.monotonic()
 
     def _transfer(self, method: str, route: str, auth: Any, **content: Any) -> requests.Response:
         """Send once and read the whole answer, whatever it says. Raises TransientError when none comes."""
@@ -228,21 +245,37 @@ class XClient(tweepy.Client):  # type: ignore[misc]
 
     def posts_this_month(self) -> int | None:
         """What X has counted for the app's project in this calendar month (UTC), of all its programs; None if it
-        doesn't say. usage/tweets has no price, and takes a bearer token only."""
+        doesn't say. Neither usage/tweets nor usage/credits has a price; they are asked with a bearer token.
+
+        A pay-per-use app got `project_usage` 0 and no days after 50 posts were read (2026-09): that is no count.
+        """
         if not self.bearer_token:
             return None
         today = datetime.now(UTC).date()
-        parameters = {"days": today.day, "usage.fields": "daily_project_usage"}
+        usage = self._ask_free("/2/usage/tweets", {"days": today.day, "usage.fields": "daily_project_usage"})
+        try:
+            days = usage["daily_project_usage"]["usage"]
+            return sum(int(day["usage"]) for day in days if str(day["date"]).startswith(f"{today:%Y-%m}"))
+        except (KeyError, TypeError, ValueError):
+            log.warning(
+                "X doesn't say how many posts were read this month (to pay-per-use apps it never did): the budget goes "
+                "by the ledger alone, so what other hosts and programs read isn't in it."
+            )
+        left_usd = self._ask_free("/2/usage/credits", {}).get("total_balance")
+        if isinstance(left_usd, int | float):
+            log.info("By X's count, a credit of %.2f USD is left.", left_usd)
+        return None
+
+    def _ask_free(self, route: str, parameters: dict[str, Any]) -> JsonObject:
+        """The `data` of an answer that X doesn't bill, asked once; empty when there is none."""
+        self.spend.requests += 1
         try:
             auth = tweepy.OAuth2BearerHandler(self.bearer_token).apply_auth()
-            self.spend.requests += 1
-            response = self._transfer("GET", "/2/usage/tweets", auth, params=parameters)
-            body = body_of(response) if response.status_code == 200 else None
-            daily = (body or {})["data"]["daily_project_usage"]["usage"]
-            return sum(int(entry["usage"]) for entry in daily if str(entry["date"]).startswith(f"{today:%Y-%m}"))
-        except (TransientError, XUnavailableError, KeyError, TypeError, ValueError):
-            log.warning("X doesn't say how many posts were read this month: the budget goes by the ledger alone.")
-            return None
+            response = self._transfer("GET", route, auth, params=parameters)
+        except (TransientError, XUnavailableError):
+            return {}
+        data = (body_of(response) or {}).get("data") if response.status_code == 200 else None
+        return data if isinstance(data, dict) else {}
 
     def _body(self, response: requests.Response) -> bytes:
         """The whole body. requests' timeout is per read, so a server that drips would hold us without this."""

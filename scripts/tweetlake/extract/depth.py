@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -17,17 +18,24 @@ if TYPE_CHECKING:
 
 POSTS_PER_HOUR = 100  # X lets an account post 2,400 times a day, in half-hourly portions (help.x.com, "X limits")
 PROOF_POSTS = 5  # the smallest page of a timeline
+FIRST_STEP = timedelta(hours=1)
+PROOF_REQUESTS = 11  # at most: ten such steps, each four times as long, reach back 40 years; and the user
 
 
 def prove_depth(drain: Drain) -> None:
     """Raise UsageError when posts of the window may lie below the depth.
 
     X is asked only when that is possible: when these posts, and as many as an account may have posted since the
-    window's end, reach the depth. One older post is proof (a request of 5 posts); if there is none, an account of fewer
-    posts than the depth is proof as well.
+    window's end, reach the depth. Where X leaves out replies or retweets, nobody knows how many those were: then it's
+    as many as an account may post. One older post is proof (5 are billed at most), or a page that goes on; if there is
+    none, an account of fewer posts than the depth is proof as well.
     """
     start, depth, now = drain.start, drain.window.depth, utc_now()
-    if start is None or depth is None or not may_be_cut(drain.posts, now - (drain.end or now), depth):
+    if start is None or depth is None:
+        return
+    end = drain.end or now
+    posts = most_posts_in(end - start) if drain.window.excluded else drain.posts
+    if not may_be_cut(posts, now - end, depth):
         return
     with drain.bracket("proof", PROOF_POSTS * drain.window.post_usd + PRICE_USD["user"], PROOF_POSTS) as bill:
         proven = has_older_post(drain, bill, start) or has_few_posts(drain, bill, depth)
@@ -40,13 +48,21 @@ def prove_depth(drain: Drain) -> None:
 
 
 def has_older_post(drain: Drain, bill: Bill, start: datetime) -> bool:
-    """Does the timeline show a post from before the window?"""
-    if start <= TIMELINE_BEGIN:
-        return False
-    parameters = {"max_results": PROOF_POSTS, "end_time": start, "tweet_fields": ["id"]}
-    older = page_of(drain.client.posts(drain.window, drain.account["id"], parameters))
-    bill.add_page(older)
-    return bool(older.posts)
+    """Does the timeline show, or go on to, a post from before the window?
+
+    Looked for backwards in steps that get longer: an empty answer isn't billed, and the first hours are the ones that
+    have a post or two rather than five.
+    """
+    end, step = start, FIRST_STEP
+    while end > TIMELINE_BEGIN:
+        begin = max(TIMELINE_BEGIN, end - step)
+        parameters = {"max_results": PROOF_POSTS, "start_time": begin, "end_time": end, "tweet_fields": ["id"]}
+        older = page_of(drain.client.posts(drain.window, drain.account["id"], parameters))
+        bill.add_page(older)
+        if older.posts or older.next_token:
+            return True
+        end, step = begin, 4 * step
+    return False
 
 
 def has_few_posts(drain: Drain, bill: Bill, depth: int) -> bool:
@@ -61,4 +77,9 @@ def has_few_posts(drain: Drain, bill: Bill, depth: int) -> bool:
 
 def may_be_cut(posts: int, since_end: timedelta, depth: int) -> bool:
     """Could the depth lie within a window of so many posts, which ended so long ago?"""
-    return posts + POSTS_PER_HOUR * (since_end / timedelta(hours=1) + 1) >= depth
+    return posts + most_posts_in(since_end) >= depth
+
+
+def most_posts_in(period: timedelta) -> int:
+    """How many posts an account may make, those of a portion begun before included."""
+    return math.ceil(POSTS_PER_HOUR * (period / timedelta(hours=1) + 1))

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 from ..errors import StaleTokenError, UsageError, XUnavailableError
 from ..raw import OWN_KEY, JsonObject, Page, page_of
 from ..times import iso, moment_of, utc_now
-from .accounts import Accounts, look_up, refuse_errors_only
+from .accounts import Accounts, look_up, refuse_errors_only, refuse_strangers
 from .budget import Bill, Budget
 from .depth import prove_depth
-from .endpoints import ARCHIVE, TIMELINE
 from .pager import Pager
 from .prices import Spend
 from .progress import Progress
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from .client import XClient
 
 log = logging.getLogger(__name__)
-
-ARCHIVE_PAUSE_SECONDS = 1.0  # search/all takes one request a second
 
 
 @dataclass
@@ -45,7 +42,7 @@ class Drain:
     start: datetime | None
     end: datetime | None
     collected_at: datetime  # when the first page was asked for; UTC, whole seconds
-    account: JsonObject = field(default_factory=dict)  # {"id", "username"}; empty: a search, without id: the archive
+    account: JsonObject = field(default_factory=dict)  # {"id", "username"}; empty: a query
     spend: Spend = field(default_factory=Spend)
     posts: int = 0
     pages: int = 0
@@ -105,14 +102,13 @@ def extract(window: Window, client: XClient, spool: Spool, budget: Budget, accou
 def identify(drain: Drain, pages: list[Page]) -> None:
     """Find out whose posts these are and what one costs. `pages` of an earlier run say it, and what they asked for."""
     window, name = drain.window, drain.window.source.account
-    drain.account = {"id": None, "username": name} if name else {}
     if pages:
         first, last = pages[0], pages[-1]
-        drain.account = first.own.get("account") or drain.account
+        drain.account = first.own.get("account") or {}
         drain.start, drain.end = moment_of(first.own.get("start")), moment_of(last.own.get("end"))
         drain.collected_at = moment_of(first.collected_at) or drain.collected_at
         drain.spend.users_billed = int(last.own.get("users_billed") or 0)
-    elif name and window.endpoint is TIMELINE:
+    if name and not drain.account.get("id"):
         drain.account = look_up(drain, name)
     drain.window = window.priced_for(drain.account.get("id"))
     drain.budget.run.post_usd = drain.spend.post_usd = drain.window.post_usd
@@ -125,8 +121,7 @@ def replay(drain: Drain, pages: list[Page], progress: Progress) -> Pager:
         start, end = moment_of(page.own.get("start")), moment_of(page.own.get("end"))
         if end != pager.end:  # the day had got longer: see extract
             pager = Pager(drain.window, start, end)
-        pager.take(page)
-        drain.posts += len(page.posts)
+        drain.posts += pager.take(page)
         drain.spend.add_page(page)
         drain.spend.requests += 1
         progress.page(page)
@@ -141,20 +136,17 @@ def drain_part(drain: Drain, pager: Pager, progress: Progress) -> None:
     """All pages of what the pager walks through."""
     while pager.more:
         if page := next_page(drain, pager):
-            drain.posts += len(page.posts)
             progress.page(page)
     drain.complete = drain.complete and not pager.cut
 
 
 def next_page(drain: Drain, pager: Pager) -> Page | None:
-    """One more page, kept and paid for; None when X knew its token no more, and the pager goes on in another way."""
+    """One more page, kept and paid for; None when its token is void, and the pager goes on in another way."""
     window = drain.window
     number = str(drain.pages)
     size = drain.budget.posts_within(
         drain.key(number), pager.page_size(), window.endpoint.min_results, window.worst_post_usd
     )
-    if drain.pages and window.endpoint is ARCHIVE:
-        drain.client.sleep(ARCHIVE_PAUSE_SECONDS)
     try:
         with drain.bracket(number, size * window.worst_post_usd, size) as bill:
             document = ask(drain, pager, size)
@@ -162,6 +154,7 @@ def next_page(drain: Drain, pager: Pager) -> Page | None:
             refuse_errors_only(page, drain.accounts, window.source)
             refuse_no_answer(page, window.label)
             bill.add_page(page)  # whether the disk takes it or not
+            refuse_strangers(drain, page)
             leads_back = bool(pager.token) and pager.has_taken(page)  # the token does, also in every later run
             if not leads_back:
                 keep(drain, pager, page, document)
@@ -170,9 +163,8 @@ def next_page(drain: Drain, pager: Pager) -> Page | None:
             raise
         leads_back = True
     if leads_back:
-        pager.go_on_by_id()
+        pager.go_on()
         return None
-    drain.pages += 1
     return page
 
 
@@ -183,23 +175,20 @@ def ask(drain: Drain, pager: Pager, size: int) -> JsonObject:
 
 
 def keep(drain: Drain, pager: Pager, page: Page, document: JsonObject) -> None:
-    """Put a page into the spool, with what a later run has to know of it."""
-    until_id = pager.until_id
-    pager.take(page)
-    drain.spool.append(
-        document
-        | {
-            OWN_KEY: {
-                "collected_at": iso(drain.collected_at),
-                "account": drain.account or None,
-                "query": drain.window.query,
-                "start": iso(pager.start),
-                "end": iso(pager.end),
-                "users_billed": drain.spend.users_billed,
-                **({"until_id": until_id} if until_id else {}),
-            }
-        }
-    )
+    """Put a page into the spool, with what a later run has to know of it; not one whose posts are all there already."""
+    own = {
+        "collected_at": iso(drain.collected_at),
+        "account": drain.account or None,
+        "query": drain.window.query,
+        "users_billed": drain.spend.users_billed,
+        **pager.bounds,
+    }
+    new = pager.take(page)
+    if page.posts and not new:
+        return
+    drain.spool.append(document | {OWN_KEY: own})
+    drain.posts += new
+    drain.pages += 1
 
 
 def prove(drain: Drain) -> None:

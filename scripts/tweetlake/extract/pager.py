@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from ..errors import BadDataError
-from ..raw import Page
+from ..raw import JsonObject, Page
+from ..times import iso, moment_of
 from .window import Window
 
 log = logging.getLogger(__name__)
 
-EMPTY_PAGES_IN_A_ROW = 20
+# Without replies a timeline reaches 800 posts; in pages of 5, all of them may be left out.
+FRUITLESS_PAGES_IN_A_ROW = 200
 
 
 class Pager:
@@ -27,40 +29,47 @@ class Pager:
         self.more = True
         self.cut = False
         self.token: str | None = None
-        self.until_id: str | None = None  # instead of `end`, when a token was void
+        # Instead of `end`, once a token was void: posts before this one, or before this second.
+        self.until_id: str | None = None
+        self.until_time: datetime | None = None
         self.posts = 0
+        self._ids: set[str] = set()
         self._oldest_id: int | None = None
+        self._oldest_time: datetime | None = None
         self._tokens: set[str] = set()
         self._pages: set[tuple[str, ...]] = set()
-        self._empty_pages = 0
+        self._fruitless_pages = 0
+        self._posts_before: int | None = None  # how many there were when a token was void the last time
 
-    def take(self, page: Page) -> None:
-        """Note a page. Raises BadDataError when a token or a page comes twice: X would be asked (and paid) forever.
+    def take(self, page: Page) -> int:
+        """Note a page; returns how many of its posts are new. Raises BadDataError when a token or a page comes twice: X
+        would be asked (and paid) forever.
 
-        All posts of a page count for --limit and --latest: X has left out what isn't wanted, and bills the rest.
+        All new posts of a page count for --limit and --latest: X has left out what isn't wanted, and bills the rest.
         """
+        self._follow(page)
         ids = ids_of(page)
         token = page.next_token
         if self.has_taken(page) or (token and token in self._tokens):
-            what = "next_token" if token and token in self._tokens else "page"
+            raise self._endless("next_token" if token and token in self._tokens else "page")
+        new = len(set(ids) - self._ids)
+        self._fruitless_pages = 0 if new else self._fruitless_pages + 1
+        if token and self._fruitless_pages >= FRUITLESS_PAGES_IN_A_ROW:
             raise BadDataError(
-                f"{self.label}: X gave the same {what} twice; going on would never end.",
+                f"{self.label}: {self._fruitless_pages} pages in a row without a new post, each with a next_token.",
                 hint="Run it again later; if it happens again, report it to X.",
             )
-        self._empty_pages = 0 if ids else self._empty_pages + 1
-        if token and self._empty_pages >= EMPTY_PAGES_IN_A_ROW:
-            raise BadDataError(f"{self.label}: {self._empty_pages} empty pages in a row, each with a next_token.")
         self._pages.add(ids)
-        self.posts += len(ids)
+        self._ids.update(ids)
+        self._note_oldest(page)
+        self.posts += new
         self.token = token
-        self.until_id = page.own.get("until_id") or self.until_id
-        numbers = [int(text) for text in ids if text.isascii() and text.isdecimal() and len(text) < 30]
-        self._oldest_id = min((n for n in (*numbers, self._oldest_id) if n is not None), default=None)
         if token:
             self._tokens.add(token)
         enough = self.newest is not None and self.posts >= self.newest
         self.cut = enough and (bool(token) or self.posts > (self.newest or 0))
         self.more = bool(token) and not enough
+        return new
 
     def has_taken(self, page: Page) -> bool:
         """Did the very same posts come before?"""
@@ -76,19 +85,60 @@ class Pager:
         return {
             "max_results": size,
             "start_time": self.start,
-            "end_time": None if self.until_id else self.end,
+            "end_time": None if self.until_id else self.until_time or self.end,
             "until_id": self.until_id,
             self.endpoint.token_name: self.token,
         }
 
-    def go_on_by_id(self) -> None:
-        """The token is void: ask for what is older than the oldest post that came. No page is paid for again."""
+    @property
+    def bounds(self) -> JsonObject:
+        """What `parameters` asked for, for the page's own notes: a later run goes on with the same."""
+        instead = {"until_id": self.until_id, "until_time": iso(self.until_time)}
+        return {"start": iso(self.start), "end": iso(self.end)} | {k: v for k, v in instead.items() if v}
+
+    def go_on(self) -> None:
+        """The token is void: ask for what is older than the oldest post that came.
+
+        A timeline takes that post's id, and no page comes again. A search takes no id beside a time: it is asked by the
+        second, and posts of that second come again, which X doesn't bill again on the same day. Raises BadDataError
+        when nothing has come since this was done before.
+        """
+        if self._posts_before == self.posts:
+            raise self._endless("page")
+        self._posts_before = self.posts
         self.token = None
-        self.until_id = str(self._oldest_id) if self._oldest_id is not None else self.until_id
+        if self.endpoint.ids_beside_times:
+            self.until_id = str(self._oldest_id) if self._oldest_id is not None else self.until_id
+        elif self._oldest_time:
+            self._walk_anew(self._oldest_time.replace(microsecond=0) + timedelta(seconds=1))
         log.warning(
             "%s: the token of the next page is void; going on below post %s.",
             self.label,
-            self.until_id or "(none came yet)",
+            self._oldest_id or "(none came yet)",
+        )
+
+    def _follow(self, page: Page) -> None:
+        """A page of an earlier run says how it was asked for."""
+        self.until_id = page.own.get("until_id") or self.until_id
+        if (until_time := moment_of(page.own.get("until_time"))) and until_time != self.until_time:
+            self._walk_anew(until_time)
+
+    def _walk_anew(self, until_time: datetime) -> None:
+        """From here on, pages are cut in another way: one that was there before is no sign of going in a circle."""
+        self.until_time = until_time
+        self._pages.clear()
+        self._tokens.clear()
+
+    def _note_oldest(self, page: Page) -> None:
+        numbers = [int(text) for text in ids_of(page) if text.isascii() and text.isdecimal() and len(text) < 30]
+        self._oldest_id = min((n for n in (*numbers, self._oldest_id) if n is not None), default=None)
+        times = [moment_of(post.get("created_at")) for post in page.posts]
+        self._oldest_time = min((t for t in (*times, self._oldest_time) if t is not None), default=None)
+
+    def _endless(self, what: str) -> BadDataError:
+        return BadDataError(
+            f"{self.label}: X gave the same {what} twice; going on would never end.",
+            hint="Run it again later; if it happens again, report it to X.",
         )
 
 

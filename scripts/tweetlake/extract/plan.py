@@ -9,7 +9,7 @@ from ..settings import Settings
 from ..times import utc_now
 from .accounts import Accounts
 from .budget import Ledger
-from .depth import PROOF_POSTS
+from .depth import PROOF_POSTS, PROOF_REQUESTS
 from .prices import MONTHLY_CAP_POSTS, PRICE_USD, PRICES_SEEN_ON
 from .window import Window, windows_of
 
@@ -24,9 +24,9 @@ def plan_of(settings: Settings) -> dict[str, Any]:
     if window.depth:
         posts = min(posts, window.depth)  # all days together: it's one timeline
     pages = max(len(windows), math.ceil(posts / window.endpoint.max_results))
-    # The proof that the timeline reaches a day: five older posts and, if there are none, the user.
+    # The proof that the timeline reaches a day: at most five older posts or, if there are none, the user.
     proofs = len(settings.days) * bool(window.depth)
-    look_ups = int(bool(window.depth) and account is None)
+    look_ups = int(bool(name) and account is None)
     usd = posts * window.worst_post_usd + proofs * PROOF_POSTS * window.post_usd
     usd += (look_ups + proofs) * PRICE_USD["user"]
     spent_usd = Ledger(settings.state_dir).spent(utc_now())[0]
@@ -36,7 +36,7 @@ def plan_of(settings: Settings) -> dict[str, Any]:
         "days": len(settings.days),
         "posts": posts + proofs * PROOF_POSTS,
         "users": look_ups + proofs,
-        "requests": look_ups + pages + 2 * proofs,
+        "requests": look_ups + pages + PROOF_REQUESTS * proofs,
         "post_usd": window.post_usd,
         "worst_post_usd": round(window.worst_post_usd, 4),
         "cost_usd": round(usd, 4),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import requests
 
@@ -101,8 +101,14 @@ def refused_parameters(body: JsonObject) -> list[str]:
 
 
 def rate_limited(response: requests.Response, said: str) -> RateLimitedError:
-    """The error with the time of the reset: of the 15-minute window, or of the 24-hour window when that is used up."""
-    resets = [reset_of(response, "x-rate-limit-reset")]
+    """The error with the time of the reset: of the 15-minute window, or of the 24-hour window when that is used up.
+
+    With requests left in the 15 minutes it's the archive's limit of one a second, and the reset that X names isn't the
+    one to wait for (twitter-api-typescript-sdk#4).
+    """
+    left = response.headers.get("x-rate-limit-remaining", "").strip()
+    in_a_second = datetime.now(UTC) + timedelta(seconds=1)
+    resets = [in_a_second if left.isdecimal() and int(left) else reset_of(response, "x-rate-limit-reset")]
     for who in ("app", "user"):
         if response.headers.get(f"x-{who}-limit-24hour-remaining", "").strip() == "0":
             resets.append(reset_of(response, f"x-{who}-limit-24hour-reset"))

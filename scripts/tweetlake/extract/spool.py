@@ -10,13 +10,14 @@ import fcntl
 import hashlib
 import logging
 import os
+import tempfile
 from pathlib import Path
 from typing import IO
 
 import orjson
 
 from ..errors import XUnavailableError
-from ..files import disk_error
+from ..files import disk_error, sha256_of, temporary_files, write_gzip
 from ..raw import JsonObject, Page, dump_json, page_of, parse_json
 from .window import Window
 
@@ -120,6 +121,20 @@ class Spool:
         if self._holder is not None:
             self._holder.close()
             self._holder = None
+
+    def remove_landed(self, raw_sha256: str) -> None:
+        """Remove the pages of a run that was killed once they were in the lake: compressed, they have this SHA-256.
+        Others stay: they may have been meant for another lake."""
+        if not self.path.exists():
+            return
+        with contextlib.suppress(XUnavailableError):  # a run that is just about to remove them itself
+            self.open()
+            with temporary_files(), tempfile.TemporaryDirectory(prefix="tweetlake-") as folder:
+                packed = Path(folder) / "pages.jsonl.gz"
+                write_gzip(self.path, packed)
+                if sha256_of(packed) == raw_sha256:
+                    self.remove()
+        self.close()
 
     def remove(self) -> None:
         """The manifest is in the lake: the pages are there, too."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -11,16 +12,18 @@ from ..raw import JsonObject
 from ..settings import Settings, Source
 from ..times import bounds_of
 from .endpoints import (
-    ARCHIVE,
     ARCHIVE_BEGIN,
     RECENT,
     RECENT_SEARCH,
-    SETTLED,
     TIMELINE,
     TIMELINE_BEGIN,
     TIMELINE_DEPTH,
     TIMELINE_DEPTH_WITHOUT_REPLIES,
     Endpoint,
+    check_query,
+    endpoint_of,
+    excluded_of,
+    query_of,
 )
 from .fields import FIELDS, FREE_EXPANSIONS
 from .prices import PRICE_USD
@@ -46,7 +49,7 @@ class Window:
     def of(cls, settings: Settings, day: date | None, now: datetime) -> Window:
         """The window of that day, None for the latest posts. Raises UsageError for what X can't give."""
         source = settings.source
-        endpoint = ARCHIVE if source.archive else TIMELINE if source.account else RECENT
+        endpoint = endpoint_of(source)
         start, end = bounds_at_x(endpoint, day, now) if day else (ARCHIVE_BEGIN if source.archive else None, None)
         window = cls(
             source=source,
@@ -71,12 +74,7 @@ class Window:
                 f"--latest {self.latest}: a timeline gives the newest {self.depth} posts only.",
                 hint="Use --archive for more, or --include-replies (3,200).",
             )
-        if self.query and len(self.query) > self.endpoint.query_characters:
-            raise UsageError(
-                f"The query has {len(self.query)} characters with its operators; {self.endpoint.name} takes "
-                f"{self.endpoint.query_characters}.",
-                hint="Shorten it, or split it into two runs with a --name each.",
-            )
+        check_query(self.source)
 
     def priced_for(self, user_id: str | None) -> Window:
         """The same, now that the account's id is known: a signature can show that it belongs to somebody else, whose
@@ -99,23 +97,16 @@ class Window:
     @property
     def excluded(self) -> list[str]:
         """What X leaves out, in the words of a timeline's `exclude`."""
-        kinds = {"replies": self.source.include_replies, "retweets": self.source.include_retweets}
-        return [kind for kind, included in kinds.items() if not included]
+        return excluded_of(self.source)
 
     @property
     def query(self) -> str | None:
         """The search with its `-is:` operators; None for a timeline."""
-        if self.endpoint is TIMELINE:
-            return None
-        query = self.source.query or f"from:{self.source.account}"
-        operators = [{"replies": "-is:reply", "retweets": "-is:retweet"}[kind] for kind in self.excluded]
-        if not operators:
-            return query
-        return " ".join([f"({query})" if " OR " in query else query, *operators])
+        return query_of(self.source)
 
     @property
     def expansions(self) -> list[str]:
-        """Those that may be billed. Authors only for a search: those of a timeline are known."""
+        """Authors only for a search: those of a timeline are known, and expanded users may be billed."""
         authors = self.source.account is None
         return ["author_id"] * authors + ["referenced_tweets.id"] * self.source.include_retweets
 
@@ -128,7 +119,7 @@ class Window:
     @property
     def parameters(self) -> dict[str, Any]:
         """What every request of the window asks for, in tweepy's words."""
-        return {**FIELDS, "expansions": [*FREE_EXPANSIONS, *self.expansions]}
+        return FIELDS | {"expansions": [*FREE_EXPANSIONS, *self.expansions]}
 
     @property
     def identity(self) -> JsonObject:
@@ -145,17 +136,17 @@ class Window:
         }
 
 
-def windows_of(settings: Settings, now: datetime) -> list[Window]:
-    """A window for each day of the run, oldest first, or one for the latest posts. Raises UsageError for what X can't
-    give: before anything is paid, and for the last day as well as for the first."""
+def windows_of(settings: Settings, now: datetime, landed: Collection[date] = ()) -> list[Window]:
+    """A window for each day of the run but those that are landed, oldest first, or one for the latest posts. Raises
+    UsageError for what X can't give: before anything is paid, and for the last day as well as for the first."""
     days: list[date | None] = list(settings.days) or [None]
-    return [Window.of(settings, day, now) for day in days]
+    return [Window.of(settings, day, now) for day in days if day not in landed]
 
 
 def bounds_at_x(endpoint: Endpoint, day: date, now: datetime) -> tuple[datetime, datetime]:
     """The part [start, end) of a UTC day that X can give now. Raises UsageError when it's none."""
     start, end = bounds_of(day)
-    end = min(end, now.replace(microsecond=0) - SETTLED)
+    end = min(end, now.replace(microsecond=0) - endpoint.settled)
     if end <= start:
         raise UsageError(f"{day} has only just begun (UTC).", hint="Run it again in a minute.")
     if endpoint is RECENT and start < now - RECENT_SEARCH:
@@ -166,6 +157,11 @@ def bounds_at_x(endpoint: Endpoint, day: date, now: datetime) -> tuple[datetime,
     if endpoint is TIMELINE and start < TIMELINE_BEGIN:
         raise UsageError(f"Timelines begin on {TIMELINE_BEGIN:%Y-%m-%d}.", hint="Use --archive for earlier days.")
     return start, end
+
+
+def is_over(source: Source, day: date, now: datetime) -> bool:
+    """Does X give all of this UTC day now?"""
+    return now - endpoint_of(source).settled >= bounds_of(day)[1]
 
 
 def is_owned(settings: Settings) -> bool:

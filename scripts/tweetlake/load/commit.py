@@ -6,7 +6,6 @@ the posts were first seen in this state) is kept from the manifest in the lake w
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -22,6 +21,7 @@ from ..files import sha256_of, temporary_files, write_gzip
 from ..raw import JsonObject
 from ..times import iso, moment_of
 from .destinations import Destination
+from .manifest import CSV, MANIFEST, PARQUET, RAW, REJECTED, key_of, read_manifest, replaced_key_of
 from .render import write_rows
 
 if TYPE_CHECKING:
@@ -29,10 +29,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CSV, PARQUET = "refined_tweets.csv", "refined_tweets.parquet"
-RAW, REJECTED, MANIFEST = "pages.jsonl.gz", "rejected.jsonl", "_manifest.json"
-TABLES = {CSV: "twitter", PARQUET: "twitter_parquet", RAW: "twitter_raw", REJECTED: "twitter_rejected"}
-TABLES[MANIFEST] = TABLES[CSV]
 CONTENT_TYPES = {
     ".csv": "text/csv; charset=utf-8",
     ".parquet": "application/vnd.apache.parquet",
@@ -55,11 +51,10 @@ class Partition:
     raw_file: Path | None  # JSON Lines of the pages; None with --from-raw: then they are kept already
     collected_at: datetime | None  # one time for all rows of an API run; None: each row has its own
     facts: JsonObject = field(default_factory=dict)
+    is_foreign: bool = False  # with --replace: of another source than what is there, raw pages included
 
     def key(self, name: str) -> str:
-        """twitter[_KIND]/[source=NAME/]dt=D/NAME"""
-        source = f"source={self.source}/" if self.source else ""
-        return f"{TABLES[name]}/{source}dt={self.day}/{name}"
+        return key_of(self.day, self.source, name)
 
 
 def commit(partition: Partition, destination: Destination) -> JsonObject:
@@ -69,10 +64,11 @@ def commit(partition: Partition, destination: Destination) -> JsonObject:
         landing = Landing(partition, destination, Path(folder))
         landing.render()
         landing.describe()
+        landing.keep_replaced_raw()
         landing.withdraw_manifest()
         landing.upload()
         landing.confirm()
-        landing.drop_stale_rejects()
+        landing.drop_stale()
         return landing.publish()
 
 
@@ -83,7 +79,7 @@ class Landing:
         self.partition = partition
         self.destination = destination
         self.folder = folder
-        self.previous = read_manifest(destination, partition.key(MANIFEST))
+        self.previous = read_manifest(destination, partition.key(MANIFEST), replace=True)  # it was judged before
         self.collected_at = partition.collected_at
         self.content_sha256 = ""
         self.files: list[Path] = []  # what is uploaded
@@ -99,7 +95,8 @@ class Landing:
             self.collected_at = first_seen
             write_rows(self.partition.chunks(), *rows, collected_at=first_seen)
         self.files += rows
-        self.kept_raw = self.stored_raw() if self.is_unchanged or self.partition.raw_file is None else None
+        stays = self.is_unchanged if self.partition.raw_file is not None else not self.partition.is_foreign
+        self.kept_raw = self.stored_raw() if stays else None
         if self.partition.raw_file is not None and self.kept_raw is None:
             self.files.append(self.folder / RAW)
             write_gzip(self.partition.raw_file, self.files[-1])
@@ -132,6 +129,23 @@ class Landing:
         if self.kept_raw is not None:
             self.described[RAW] = self.kept_raw
 
+    def keep_replaced_raw(self) -> None:
+        """Raw pages were paid for: those that give way to others are copied beside, under their SHA-256. They are
+        looked for in the lake: a run killed halfway has removed the manifest already."""
+        if RAW not in self.described and not self.partition.is_foreign:
+            return
+        key, old = self.partition.key(RAW), self.folder / "replaced.gz"
+        if self.kept_raw is not None or not self.destination.fetch(key, old):
+            return
+        sha256 = sha256_of(old)
+        if sha256 == self.described.get(RAW, {}).get("sha256"):
+            return
+        replaced_key = replaced_key_of(key, sha256)
+        if self.destination.size(replaced_key) != old.stat().st_size:
+            self.destination.put(replaced_key, old, CONTENT_TYPES[".gz"])
+        self.destination.confirm(replaced_key, old.stat().st_size, sha256)
+        log.info("The raw pages that were there are kept in %s.", self.destination.uri(replaced_key))
+
     def withdraw_manifest(self) -> None:
         """Without its manifest a day counts as not there, which is what it is while its files are being replaced."""
         if not self.previous or self.previous.get("files") == self.described:
@@ -149,12 +163,15 @@ class Landing:
         for entry in self.described.values():
             self.destination.confirm(entry["key"], entry["bytes"], entry["sha256"])
 
-    def drop_stale_rejects(self) -> None:
-        """Looked for in the lake, not in the old manifest: a run killed halfway has removed that one already."""
-        key = self.partition.key(REJECTED)
-        stale = not self.partition.rejects and self.destination.size(key) is not None
-        if stale and not self.destination.delete(key):
-            log.warning("%s is from an earlier run and can't be removed.", self.destination.uri(key))
+    def drop_stale(self) -> None:
+        """Rejects that are no more, and raw pages of another source. Looked for in the lake, not in the old manifest: a
+        run killed halfway has removed that one already."""
+        for name, stale in ((REJECTED, not self.partition.rejects), (RAW, self.partition.is_foreign)):
+            key = self.partition.key(name)
+            if not stale or name in self.described or self.destination.size(key) is None:
+                continue
+            if not self.destination.delete(key):
+                log.warning("%s is from an earlier run and can't be removed.", self.destination.uri(key))
 
     def publish(self) -> JsonObject:
         """Write the manifest: now the day is there. Returns its part of the summary."""
@@ -183,16 +200,3 @@ class Landing:
                 for name, entry in told.items()
             },
         }
-
-
-def read_manifest(destination: Destination, key: str) -> JsonObject:
-    """The manifest in the lake; empty when there is none or it isn't one."""
-    content = destination.read(key)
-    if content is None:
-        return {}
-    with contextlib.suppress(orjson.JSONDecodeError):
-        manifest = orjson.loads(content)
-        if isinstance(manifest, dict) and isinstance(manifest.get("files"), dict):
-            return manifest
-    log.warning("%s isn't a manifest; it is replaced.", destination.uri(key))
-    return {}

@@ -24,6 +24,9 @@ class Destination(Protocol):
     def read(self, key: str) -> bytes | None:
         """The bytes of a small object, None if there is none."""
 
+    def fetch(self, key: str, file: Path) -> bool:
+        """Copy an object of any size into a local file. False if there is none."""
+
     def size(self, key: str) -> int | None:
         """The bytes an object has, None if there is none."""
 
@@ -31,7 +34,7 @@ class Destination(Protocol):
         """Store a local file; readers see the old object or the new one, never half."""
 
     def confirm(self, key: str, size_bytes: int, sha256: str) -> None:
-        """Raise DestinationError unless the object is there with this size and, where the place knows it, SHA-256."""
+        """Raise DestinationError unless the object is there as it was put."""
 
     def delete(self, key: str) -> bool:
         """Remove an object if it's there. False when that isn't permitted."""
@@ -71,6 +74,16 @@ class Folder:
             return None
         except OSError as error:
             raise self._error(f"can't give {key}", error) from None
+
+    def fetch(self, key: str, file: Path) -> bool:
+        try:
+            with (self.root / key).open("rb") as source, file.open("wb") as copy:
+                shutil.copyfileobj(source, copy)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise self._error(f"can't give {key}", error) from None
+        return True
 
     def size(self, key: str) -> int | None:
         try:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -27,12 +28,11 @@ def write_rows(
     Returns the SHA-256 of the CSV without collected_at: equal when the posts are the same.
     """
     content = hashlib.sha256(csv_header(CONTENT_NAMES))
+    how: dict[str, Any] = {"compression": "zstd", "use_dictionary": REPETITIVE}
     with (
         ThreadPoolExecutor(1) as beside,  # Arrow writes without Python's lock: both files at once
         csv_file.open("wb") as csv,
-        pyarrow.parquet.ParquetWriter(
-            parquet_file, arrow_schema(), compression="zstd", use_dictionary=REPETITIVE
-        ) as parquet,
+        pyarrow.parquet.ParquetWriter(parquet_file, arrow_schema(), **how) as parquet,
     ):
         csv.write(csv_header(COLUMN_NAMES))
         for chunk in chunks:

@@ -10,15 +10,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from functools import partial
 
 import pyarrow as pa
 
 from ..columns import arrow_schema
 from ..errors import BadDataError
 from ..files import temporary_files
-from ..raw import Page, RawCounts
-from .jobs import portions
+from ..raw import Page
 from .portions import Portion, cut, make_portion
 from .rejects import Rejects
 from .rows import Rules
@@ -33,9 +31,10 @@ class Harvest:
 
     rows: RowStore
     rejects: Rejects
-    counts: RawCounts
     posts_in: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
+    # By day of an edit: its older versions of other days.
+    superseded: dict[date, set[str]] = field(default_factory=dict)
 
     def bring_in(self, portion: Portion) -> None:
         """Store the rows of a portion, and add up its counts."""
@@ -44,28 +43,23 @@ class Harvest:
         self.rejects.add_lines(portion.rejects)
         self.rows.note_versions(portion.first_of)
         self.rows.add(portion.table)
-        self.counts.add(portion.counts)
-        for origin, reason in portion.unreadable:
-            self.counts.bad_line(*origin, reason)
+        for day, older in portion.superseded.items():
+            self.superseded.setdefault(day, set()).update(older)
 
 
 @contextlib.contextmanager
-def collected(
-    pages: Iterable[Page], rules: Rules, day: date | None = None, *, counts: RawCounts | None = None, jobs: int = 1
-) -> Iterator[Harvest]:
+def collected(pages: Iterable[Page], rules: Rules, day: date | None = None) -> Iterator[Harvest]:
     """Read all pages into rows, ordered by time and id, so that the order of pages doesn't matter.
 
-    `day`: the UTC day all posts must be of, None for any. `counts` gains what is found in pages that are parsed only
-    here. `jobs`: how many processes transform and check. The rows are on the disk for as long as the context lasts.
+    `day`: the UTC day all posts must be of, None for any. The rows are on the disk for as long as the context lasts.
     Raises UsageError when the disk is full.
     """
     pa.set_memory_pool(pa.system_memory_pool())  # the one that gives memory back: a tenth less at the peak
     leave_pandas_out()
-    make = partial(make_portion, rules=rules, day=day)
     with temporary_files(), tempfile.TemporaryFile() as rows, tempfile.TemporaryFile() as rejects:
-        harvest = Harvest(RowStore(rows, arrow_schema()), Rejects(rejects), counts or RawCounts())
-        for portion in portions(cut(pages), make, jobs):
-            harvest.bring_in(portion)
+        harvest = Harvest(RowStore(rows, arrow_schema()), Rejects(rejects))
+        for portion in cut(pages):
+            harvest.bring_in(make_portion(portion, rules, day))
         harvest.left_out += harvest.rows.decide(rules)
         yield harvest
 
@@ -91,15 +85,17 @@ class NoPandas:
             raise ImportError(name)
 
 
-def refuse_too_many(harvest: Harvest, max_reject_percent: float) -> None:
+def refuse_too_many(harvest: Harvest, unreadable: int, max_reject_percent: float) -> None:
     """Raise BadDataError when more than `max_reject_percent` of the posts are rejected: then something is wrong with
-    the source, and a partition of the rest would be a lie. A few are only reported."""
-    rejects = len(harvest.rejects)
+    the source, and a partition of the rest would be a lie. A few are only reported. A document that can't be read
+    counts like a rejected post, for it holds one at least."""
+    rejects = len(harvest.rejects) + unreadable
     if not rejects:
         return
     posts = harvest.rows.rows + rejects
     percent = 100 * rejects / posts
     reasons, _ = harvest.rejects.of(None)
+    reasons["can't be read"] += unreadable
     ((reason, _),) = reasons.most_common(1)
     text = f"{rejects} of {posts} posts ({percent:.1f} %) don't pass validation, mostly: {reason}"
     if percent > max_reject_percent:
@@ -108,4 +104,4 @@ def refuse_too_many(harvest: Harvest, max_reject_percent: float) -> None:
             kept="Nothing was written to the lake.",
             hint=f"At most {max_reject_percent:g} % are accepted (--max-reject-percent).",
         )
-    log.warning("%s. They go to rejected.jsonl.", text)
+    log.warning("%s. %s", text, "They go to rejected.jsonl." if harvest.rejects else "What can't be read is left out.")

@@ -1,7 +1,6 @@
 """What becomes of some pages by themselves: a table of rows, and where every other post went.
 
-A portion depends on its pages alone, so that it may be made by another process (see jobs.py); pages are cut into
-portions by their size and never by who makes them: the same pages give the same lake, whatever --jobs says.
+A portion depends on its pages alone. One after the other is made, so that memory doesn't grow with the pages.
 """
 
 from __future__ import annotations
@@ -18,22 +17,23 @@ import numpy as np
 import pyarrow as pa
 
 from ..columns import COLUMN_NAMES, Row
-from ..raw import JsonObject, Page, RawCounts, read_page
+from ..raw import JsonObject, Page
 from . import schema
 from .quick import quick_row_of
 from .rejects import rejected_line
 from .rows import (
+    CREATED_AT,
     EDIT_HISTORY_IDS,
     RowError,
     Rules,
     collected_at_of,
+    day_of_id,
     day_of_post,
     reason_to_leave_out,
     row_of,
 )
 
-PORTION_BYTES = 16 << 20  # of pages that aren't parsed yet
-PORTION_POSTS = 5_000  # of pages that are
+PORTION_POSTS = 20_000  # checked and stored at once: about 15 MB
 PIECE_ROWS = 2_500  # made into columns at once: Python's objects take ten times more than Arrow's
 
 
@@ -46,26 +46,26 @@ class Portion:
     left_out: Counter[str] = field(default_factory=Counter)
     rejects: list[tuple[date | None, str, bytes]] = field(default_factory=list)  # day, reason, line of rejected.jsonl
     first_of: dict[int, int] = field(default_factory=dict)  # what the last copy of each post says: id -> first version
-    counts: RawCounts = field(default_factory=RawCounts)  # of the pages that were parsed here
-    unreadable: list[tuple[tuple[str, int], str]] = field(default_factory=list)  # (file, line) and the reason
+    superseded: dict[date, set[str]] = field(default_factory=dict)  # by day of an edit: older versions of other days
 
 
-def cut(pages: Iterable[Page]) -> Iterator[list[Page]]:
-    """The pages in portions."""
-    portion: list[Page] = []
-    portion_bytes = posts = 0
-    for page in pages:
-        portion.append(page)
-        portion_bytes += len(page.line) * page.is_deferred
+def cut(pages: Iterable[Page]) -> Iterator[Iterator[Page]]:
+    """The pages in portions, each read while it is made. A portion has to be read to its end before the next."""
+    waiting = iter(pages)
+    for page in waiting:
+        yield portion_of(page, waiting)
+
+
+def portion_of(first: Page, others: Iterator[Page]) -> Iterator[Page]:
+    """This page, and as many of the others as make a portion."""
+    yield first
+    posts = len(first.posts)
+    while posts < PORTION_POSTS and (page := next(others, None)):
+        yield page
         posts += len(page.posts)
-        if portion_bytes >= PORTION_BYTES or posts >= PORTION_POSTS:
-            yield portion
-            portion, portion_bytes, posts = [], 0, 0
-    if portion:
-        yield portion
 
 
-def make_portion(pages: list[Page], rules: Rules, day: date | None) -> Portion:
+def make_portion(pages: Iterable[Page], rules: Rules, day: date | None) -> Portion:
     """Transform and check these pages. `day`: the UTC day all posts must be of, None for any."""
     maker = Maker(rules)
     with no_search_for_cycles():
@@ -99,13 +99,6 @@ class Maker:
 
     def take(self, page: Page) -> None:
         """Transform a page. Its rows are kept, all else is counted or rejected."""
-        if page.is_deferred:
-            try:
-                page = read_page(page.line)
-            except ValueError as error:
-                self._portion.unreadable.append((page.origin, str(error)))
-                return
-            self._portion.counts.note(page)
         self._portion.posts_in += len(page.posts)
         collected_at = collected_at_of(page)
         make: Callable[..., Row] = quick_row_of if page.is_plain else row_of
@@ -113,15 +106,14 @@ class Maker:
             try:
                 row = make(post, page, collected_at)
             except RowError as error:
-                whole = page.whole_post(index)
-                self._reject(day_of_post(whole), str(error), whole)
+                self._reject(day_of_post(post), str(error), page.whole_post(index))
                 continue
             if reason := reason_to_leave_out(row, self._rules):
                 self._portion.left_out[reason] += 1
                 continue
             self._rows.append(row)
             if history := row[EDIT_HISTORY_IDS]:  # not every copy has one
-                self._portion.first_of[int(row[0])] = int(history[0])
+                self._note_versions(int(row[0]), row[CREATED_AT].date(), history)
         if len(self._rows) >= PIECE_ROWS:
             self._make_piece()
 
@@ -136,6 +128,14 @@ class Maker:
             (row,) = table.slice(index, 1).to_pylist()
             self._reject(row["created_at"].date(), reason, {name: row[name] for name in COLUMN_NAMES})
         return portion
+
+    def _note_versions(self, post_id: int, day: date, history: list[str]) -> None:
+        """A copy says which versions its post has, oldest first. `day`: of the copy."""
+        self._portion.first_of[post_id] = int(history[0])
+        if len(history) > 1:
+            older = {version for version in history if int(version) < post_id}
+            of_other_days = {version for version in older if day_of_id(int(version)) not in (day, None)}
+            self._portion.superseded.setdefault(day, set()).update(of_other_days)
 
     def _make_piece(self) -> None:
         self._pieces.append(schema.table_of(self._rows))

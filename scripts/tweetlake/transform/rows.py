@@ -5,12 +5,14 @@ from __future__ import annotations
 import html
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 from ..columns import COLUMN_NAMES, Row
 from ..raw import JsonObject, Page, objects
+from ..times import time_of_id
 
+CREATED_AT = COLUMN_NAMES.index("created_at")
 IS_REPLY = COLUMN_NAMES.index("is_reply")
 IS_RETWEET = COLUMN_NAMES.index("is_retweet")
 EDIT_HISTORY_IDS = COLUMN_NAMES.index("edit_history_ids")
@@ -23,9 +25,7 @@ REPOSTS = ("repost_count", "retweet_count")
 NUMBER = re.compile(r"-?[0-9]{1,19}")
 ID_DIGITS = 19
 INT64_MAX = 2**63 - 1
-# Ids hold their time since 2010-11-04: milliseconds since this epoch, above 22 bits of machine and sequence.
-SNOWFLAKE_EPOCH_MS = 1288834974657
-FIRST_SNOWFLAKE = 29700859247
+MAYBE_QUOTED = "maybe quoted"  # an archive has the link to a post, not whether it's a quote
 
 
 class RowError(ValueError):
@@ -91,9 +91,9 @@ def row_of(post: JsonObject, page: Page, collected_at: datetime | None) -> Row:
         count_of(metrics.get("impression_count"), "impression_count"),
         "replied_to" in references or bool(post.get("in_reply_to_user_id")),
         "retweeted" in references,
-        "quoted" in references,
+        None if MAYBE_QUOTED in references else "quoted" in references,
         id_of(post, "conversation_id"),
-        references.get("retweeted") or references.get("replied_to") or references.get("quoted"),
+        references.get("retweeted") or references.get("replied_to") or references.get("quoted") or None,
         f"https://x.com/{username or 'i'}/status/{post_id}",
         *entity_lists(entities),
         None if history is None else len(history) > 1,
@@ -187,7 +187,8 @@ def texts(value: Any) -> list[str]:
 
 
 def references_of(post: JsonObject) -> dict[str, str]:
-    """Kind of reference (retweeted, replied_to, quoted) -> id. New kinds are passed over."""
+    """Kind of reference (retweeted, replied_to, quoted) -> id, "" where only the kind is known. New kinds are passed
+    over."""
     found: dict[str, str] = {}
     references = either(post, REFERENCED)
     if not references:
@@ -196,8 +197,8 @@ def references_of(post: JsonObject) -> dict[str, str]:
         kind = reference.get("type")
         if kind == "reposted":
             kind = "retweeted"
-        if isinstance(kind, str) and (reference_id := id_of(reference, "id")):
-            found[kind] = reference_id
+        if isinstance(kind, str):
+            found[kind] = id_of(reference, "id") or ""
     return found
 
 
@@ -309,9 +310,12 @@ def day_of_post(post: JsonObject) -> date | None:
     except RowError:
         pass
     try:
-        number = int(id_of(post, "id", required=True) or 0)
+        return day_of_id(int(id_of(post, "id", required=True) or 0))
     except RowError:
         return None
-    if number < FIRST_SNOWFLAKE:
-        return None
-    return (datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=(number >> 22) + SNOWFLAKE_EPOCH_MS)).date()
+
+
+def day_of_id(number: int) -> date | None:
+    """The UTC day of a post, by its id; None for those from before ids held their time."""
+    moment = time_of_id(number)
+    return moment.date() if moment else None

@@ -1,0 +1,59 @@
+"""The rows of a day that is in the lake: whose posts they are, and which of them wouldn't be there any more."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet
+
+from ..files import temporary_files
+from ..raw import JsonObject
+from .destinations import Destination
+from .landed import Origin
+from .manifest import PARQUET
+
+
+def author_there(destination: Destination, manifest: JsonObject) -> Origin:
+    """The account that has written all rows; unknown when there are several, or none."""
+    rows = rows_there(destination, manifest, ["author_id", "username"])
+    ids = rows.column("author_id").unique().to_pylist() if rows else []
+    names = rows.column("username").unique().to_pylist() if rows else []
+    if len(ids) != 1 or len(names) > 1:
+        return Origin()
+    return Origin(names[0], ids[0])
+
+
+def lost_posts(destination: Destination, manifest: JsonObject, chunks: Iterable[pa.Table]) -> int:
+    """How many posts of the day in the lake aren't in the rows to come, in a newer version neither."""
+    ids: list[pa.Array] = []
+    older_versions: set[str] = set()
+    rows = 0
+    for chunk in chunks:
+        rows += chunk.num_rows
+        ids += chunk.column("id").chunks
+        edited = chunk.select(["id", "edit_history_ids"]).filter(pc.fill_null(chunk.column("edited"), False))
+        for row in edited.to_pylist():
+            older_versions.update(
+                id for id in row["edit_history_ids"] or () if id.isdecimal() and int(id) < int(row["id"])
+            )
+    there = rows_there(destination, manifest, ["id"])
+    if there is None:
+        return max(0, int(manifest.get("rows") or 0) - rows)
+    known = pa.concat_arrays([*ids, pa.array(sorted(older_versions), pa.string())])
+    return pc.sum(pc.invert(pc.is_in(there.column("id"), value_set=known))).as_py() or 0
+
+
+def rows_there(destination: Destination, manifest: JsonObject, columns: list[str]) -> pa.Table | None:
+    """Columns of the Parquet file in the lake; None when it isn't there."""
+    entry = manifest["files"].get(PARQUET)
+    if not isinstance(entry, dict):
+        return None
+    with temporary_files(), tempfile.TemporaryDirectory(prefix="tweetlake-") as folder:
+        file = Path(folder) / PARQUET
+        if not destination.fetch(str(entry.get("key")), file):
+            return None
+        return pyarrow.parquet.read_table(file, columns=columns)
