@@ -1,7 +1,7 @@
 """python -m benchmarks.duck PAGES CSV PARQUET: the pages by one SQL query, as a user of DuckDB would write it.
 
-Nothing is checked, rejected or written down; copies and older versions are left out, as far as SQL can tell. Two
-threads.
+Nothing is checked or rejected, and there is no manifest; of each edited post only the newest version stays. Two
+threads, as many as the script's benchmarks have processors.
 """
 
 import sys
@@ -10,7 +10,8 @@ import duckdb
 
 THREADS = 2
 # Only the keys that are needed: DuckDB passes over the rest while it parses.
-ENTITIES = "STRUCT(hashtags STRUCT(tag VARCHAR)[], mentions STRUCT(username VARCHAR)[], urls STRUCT(expanded_url VARCHAR, url VARCHAR)[])"
+ENTITIES = """STRUCT(hashtags STRUCT(tag VARCHAR)[], mentions STRUCT(username VARCHAR)[],
+    urls STRUCT(expanded_url VARCHAR, url VARCHAR)[])"""
 NOTE = f"STRUCT(text VARCHAR, entities {ENTITIES})"
 TEXTS = f"id VARCHAR, text VARCHAR, note_tweet {NOTE}, entities {ENTITIES}, attachments STRUCT(media_keys VARCHAR[])"
 METRICS = ", ".join(f"{name}_count BIGINT" for name in ("like", "retweet", "reply", "quote", "bookmark", "impression"))
@@ -73,7 +74,7 @@ SELECT p.id AS id, p.created_at AS created_at, username, p.author_id AS author_i
 FROM told
 QUALIFY row_number() OVER (PARTITION BY coalesce(p.edit_history_tweet_ids[1], p.id) ORDER BY p.id DESC) = 1
 ORDER BY p.created_at, p.id
-"""
+"""  # noqa: S608 (nothing in it comes from outside)
 
 if __name__ == "__main__":
     pages, csv, parquet = sys.argv[1:]
