@@ -68,6 +68,12 @@ def test_arrow_sees_each_fault_alone(name: str) -> None:
         assert not schema.is_flawless(pa.table(broken, schema=arrow_schema()), DAY), values
 
 
+def test_a_portion_of_rejects_only_is_a_portion() -> None:
+    columns = {column.name: pa.nulls(2, arrow_type(column.kind)) for column in COLUMNS}
+    passing, failures = schema.check(pa.table(columns, schema=arrow_schema()), None)
+    assert passing.num_rows == 0 and sorted(failures) == [0, 1]
+
+
 def test_a_good_day_needs_no_pandas(tmp_path: Path) -> None:
     """Half a second and 100 MB of every daily run."""
     (tmp_path / "pages.jsonl").write_bytes(line_of(*(good_post(n) for n in range(9))))

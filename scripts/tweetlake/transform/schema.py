@@ -102,5 +102,6 @@ def validate(table: pa.Table, schema: pandera.DataFrameSchema) -> tuple[pa.Table
             if failure.index is None or pd.isna(failure.index):
                 raise BadDataError(f"The rows don't fit the schema: {failure.column}: {failure.check}.") from None
             failures.setdefault(int(failure.index), f"{failure.column}: {failure.check}")
-        table = table.take([index for index in range(table.num_rows) if index not in failures])
+        passing = [index for index in range(table.num_rows) if index not in failures]
+        table = table.take(pa.array(passing, pa.int64()))  # typed: of an empty list Arrow knows no type
     return table, dict(sorted(failures.items()))

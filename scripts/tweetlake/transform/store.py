@@ -1,9 +1,9 @@
 """Rows on the disk, in memory only their ids and times: millions of rows in the memory of some thousands.
 
-Rows come in batches, in the order of reading, and each batch is sorted and written to one temporary file in small
+Rows come in portions, in the order of reading, and each portion is sorted and written to one temporary file in small
 blocks. When all are there, `decide` says which of them stay; then days are read back in order, a chunk at a time. For a
 chunk only the blocks that hold its rows are read: a few when pages came in order of time, as X gives them, and some
-from each batch when they didn't.
+from each portion when they didn't.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ UInt64s = npt.NDArray[np.uint64]
 
 
 class RowStore:
-    """Rows of one landing in a temporary file. Rows are numbered as they are stored, across all batches."""
+    """Rows of one landing in a temporary file. Rows are numbered as they are stored, across all portions."""
 
     def __init__(self, file: IO[bytes], schema: pa.Schema) -> None:
         self._file = file
         self._schema = schema
-        self._starts: list[int] = []  # of each batch: the number of its first row
-        self._ids: list[UInt64s] = []  # of each batch, in its order: by time and id
+        self._starts: list[int] = []  # of each portion: the number of its first row
+        self._ids: list[UInt64s] = []  # of each portion, in its order: by time and id
         self._times: list[Int64s] = []  # milliseconds since 1970 (UTC)
         self._places: list[tuple[int, int]] = []  # of each block in the file: offset, bytes
         self._first_rows: list[int] = []  # number of each block's first row
@@ -47,7 +47,7 @@ class RowStore:
         self._block = functools.lru_cache(maxsize=BLOCKS_AT_HAND)(self._read_block)
 
     def add(self, table: pa.Table) -> None:
-        """Store a batch, in which no id is twice."""
+        """Store a portion, in which no id is twice."""
         if not table.num_rows:
             return
         ids = table.column("id").cast(pa.uint64()).to_numpy()
@@ -152,11 +152,11 @@ class RowStore:
         """Numbers and ids of the rows with these ids (sorted), in the order of reading."""
         numbers, ids = [np.zeros(0, np.int64)], [np.zeros(0, np.uint64)]
         if len(wanted):
-            for start, of_batch in zip(self._starts, self._ids, strict=True):
-                nearest = np.minimum(np.searchsorted(wanted, of_batch), len(wanted) - 1)
-                hits = np.flatnonzero(wanted[nearest] == of_batch)
+            for start, of_portion in zip(self._starts, self._ids, strict=True):
+                nearest = np.minimum(np.searchsorted(wanted, of_portion), len(wanted) - 1)
+                hits = np.flatnonzero(wanted[nearest] == of_portion)
                 numbers.append(start + hits)
-                ids.append(of_batch[hits])
+                ids.append(of_portion[hits])
         return np.concatenate(numbers), np.concatenate(ids)
 
     # ---- reading them back
