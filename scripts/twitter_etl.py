@@ -244,6 +244,7 @@ def partitions_of(settings: Settings, recording: Recording, harvest: Harvest) ->
             collected_at=recording.drain.collected_at if recording.drain else None,
             facts=facts_of(settings, recording, harvest, reasons)
             | {"superseded": sorted(harvest.superseded.get(day, ()))},
+            newer_elsewhere=frozenset().union(*harvest.superseded.values()),
         )
 
 

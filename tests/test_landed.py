@@ -68,6 +68,13 @@ RULES = [
     ("a part of them", landed(), coming(from_raw=True, lost=4), "4 of them"),
     ("a part over a part", landed(complete=False), coming(from_raw=True, lost=4), "4 of them"),
     ("kinds left out", landed(kinds=BOTH), coming(from_raw=True, lost=4), "--include-replies --include-retweets"),
+    ("a part over --latest", landed(complete=False, is_latest=True), coming(from_raw=True, lost=4), "4 of them"),
+    (
+        "the latest of pages over --latest",
+        landed(origin=Origin(), complete=False, is_latest=True),
+        coming(Origin(), from_raw=True, newest=5, is_latest=True, lost=4),
+        ANEW,
+    ),
     ("pages of another account", landed(), coming(Origin("breadlab"), from_raw=True), "of @breadlab"),
 ]
 

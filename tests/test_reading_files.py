@@ -23,8 +23,9 @@ from tweetlake.raw import parse_json
 from tweetlake.reading import documents
 from tweetlake.reading.documents import DamagedError, Documents, Unreadable
 
+from stand_ins.s3_server import S3
 from tests.fuzz.pages import good_post, line_of
-from tests.helpers.etl import SCRIPT, Run, rows_in, run_here
+from tests.helpers.etl import SCRIPT, Run, rows_in, run_etl, run_here
 
 POSTS = [good_post(n, text=f'post {n}: "{{[", \\ \n é 😀') for n in range(40)]
 IDS = [post["id"] for post in POSTS]
@@ -305,6 +306,28 @@ def test_many_files_of_a_kind_are_told_in_one_line(tmp_path: Path) -> None:
         (folder / f"media/{number}.jpg").write_bytes(b"\xff\xd8\xff\xe0")
     run, _ = land(folder)
     assert run.summary["skipped_files"] == [{"file": f"{folder}/media/ (50 files)", "reason": "a picture"}]
+
+
+def test_a_prefix_in_s3(s3: S3, tmp_path: Path) -> None:
+    """What can't have pages isn't even loaded."""
+    objects = {
+        "kept/a.JSON": LAYOUTS["a pretty list"].encode(),
+        "kept/archive.zip": zipped(gzip.compress(line_of(good_post(50)))),
+        "kept/deeper/b": zstd(line_of(good_post(51))),
+        "kept/deeper/": b"",
+        "kept/table.csv": b"id,text\n",
+        "kept/notes.md": b"# notes",
+        "other/c.jsonl": line_of(good_post(52)),
+    }
+    for key, content in objects.items():
+        s3.client.put_object(Bucket=s3.bucket, Key=key, Body=content)
+    run = run_etl("--from-raw", f"s3://{s3.bucket}/kept/", "--to", str(tmp_path / "lake"), env=s3.env)
+    assert run.code == 0, run.log
+    assert [row["id"] for row in rows_in(tmp_path / "lake")] == [*IDS, good_post(50)["id"], good_post(51)["id"]]
+    told = {skipped["file"].rpartition("/")[2] for skipped in run.summary["skipped_files"]}
+    assert told == {"table.csv", "notes.md"}
+    run = run_etl("--from-raw", f"s3://{s3.bucket}/nothing/", "--to", str(tmp_path / "lake"), env=s3.env)
+    assert run.code == 2 and "no file" in run.summary["error"]
 
 
 NOT_PAGES: dict[str, tuple[bytes, str]] = {

@@ -99,6 +99,7 @@ def _validator_says(name: str, option: Option, value: object) -> str | None:
     """Ansible's own verdict, in words that name what is wanted."""
     if isinstance(value, datetime.date):
         value = value.isoformat()
+    like = f" Give one like {option['default']}." if isinstance(option.get("default"), int) else " Give one."
     # As it is: whether it is required was asked before, and a default of the role's own may be a template.
     option = {key: option[key] for key in ("type", "choices", "no_log") if key in option}
     if not ArgumentSpecValidator({"it": option}).validate({"it": value}).error_messages:
@@ -106,5 +107,5 @@ def _validator_says(name: str, option: Option, value: object) -> str | None:
     it = f"{name}:" if option.get("no_log") else f"{name}: {shown(value)}"
     if "choices" in option:
         return f"{it} is none of {', '.join(map(str, option['choices']))}."
-    wanted = {"int": "is no whole number.", "float": "is no number.", "bool": "must be true or false."}
+    wanted = {"int": f"is no whole number.{like}", "float": f"is no number.{like}", "bool": "must be true or false."}
     return f"{it} {wanted.get(option.get('type', 'str'), 'is not of type ' + str(option.get('type')) + '.')}"

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 EXIT_CODES: tuple[tuple[int, str], ...] = (
     (0, "done"),
     (1, "a fault in this program (please report it)"),
-    (2, "usage: an option or a setting is wrong, or asks for more than the endpoint gives"),
+    (2, "usage: a wrong option or setting, more than the endpoint gives, or a richer or another source's day is there"),
     (3, "credentials: missing, refused (401) or not enrolled (403)"),
     (4, "out of credits, or a spending limit or monthly cap is reached"),
     (5, "rate-limited for longer than this run may wait; the message says until when"),

@@ -141,7 +141,10 @@ WRONG: dict[str, tuple[dict[str, Any], Said]] = {
     "ranges null": ({"host_admin_ranges": None}, [("host_admin_ranges: is null", "take the line out")]),
     "web ranges string": ({"host_web_ranges": "198.51.100.7"}, [("host_web_ranges: ", "not a list")]),
     "ports of words": ({"host_web_ports": ["https"]}, [("host_web_ports, entry 1: ", "is no whole number")]),
-    "port in words": ({"airflow_api_port": "eighty"}, [("airflow_api_port: ", "is no whole number")]),
+    "port in words": (
+        {"airflow_api_port": "eighty"},
+        [("airflow_api_port: ", "is no whole number. Give one like 8080.")],
+    ),
     "swap with a unit": ({"host_swap_mib": "1G"}, [("host_swap_mib: ", "is no whole number")]),
     "a yes for a number": ({"airflow_parallelism": True}, [("airflow_parallelism: ", "not a number")]),
     "switch in quotes": ({"host_firewall_enabled": "false"}, [("host_firewall_enabled: ", "without quotes")]),

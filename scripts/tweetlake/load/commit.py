@@ -51,6 +51,7 @@ class Partition:
     raw_file: Path | None  # JSON Lines of the pages; None with --from-raw: then they are kept already
     collected_at: datetime | None  # one time for all rows of an API run; None: each row has its own
     facts: JsonObject = field(default_factory=dict)
+    newer_elsewhere: frozenset[str] = frozenset()  # ids that aren't rows because another day has a newer version
     is_foreign: bool = False  # with --replace: of another source than what is there, raw pages included
 
     def key(self, name: str) -> str:

@@ -75,7 +75,7 @@ class Guard:
         if not manifest:
             return partition
         landed = Landed.of(manifest)
-        lost = lost_posts(self.destination, manifest, partition.chunks())
+        lost = lost_posts(self.destination, manifest, partition)
         problem = objection(landed, dataclasses.replace(coming, lost=lost))
         if problem and not self.replace:
             raise self.refusal(partition.day, landed, problem, "Nothing was written.")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,6 +15,9 @@ from ..raw import JsonObject
 from .destinations import Destination
 from .landed import Origin
 from .manifest import PARQUET
+
+if TYPE_CHECKING:
+    from .commit import Partition
 
 
 def author_there(destination: Destination, manifest: JsonObject) -> Origin:
@@ -27,12 +30,12 @@ def author_there(destination: Destination, manifest: JsonObject) -> Origin:
     return Origin(names[0], ids[0])
 
 
-def lost_posts(destination: Destination, manifest: JsonObject, chunks: Iterable[pa.Table]) -> int:
+def lost_posts(destination: Destination, manifest: JsonObject, partition: Partition) -> int:
     """How many posts of the day in the lake aren't in the rows to come, in a newer version neither."""
     ids: list[pa.Array] = []
-    older_versions: set[str] = set()
+    older_versions = set(partition.newer_elsewhere)
     rows = 0
-    for chunk in chunks:
+    for chunk in partition.chunks():
         rows += chunk.num_rows
         ids += chunk.column("id").chunks
         edited = chunk.select(["id", "edit_history_ids"]).filter(pc.fill_null(chunk.column("edited"), False))

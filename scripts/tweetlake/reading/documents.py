@@ -178,7 +178,7 @@ class Documents(Generic[T]):
         except ValueError:
             return None
         self._by_line = end - start > LONG_LINE_BYTES
-        self._advance(end - start)
+        self._at, self._line_starts_here = end, False  # no line ends in it: counting would take as long as parsing
         return document
 
     def _take_block(self) -> bool:

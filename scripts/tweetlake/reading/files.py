@@ -25,6 +25,7 @@ from ..raw import REPLACED
 from ..s3 import S3
 from .documents import ASSIGNMENT, Chunks, DamagedError
 
+EMPTY = "empty"
 HEAD_BYTES = 1024
 BUFFER_BYTES = 1 << 20
 LAYERS = 3  # of packing: a page in a .gz in a .zip in a .zip
@@ -209,7 +210,7 @@ def _packed_suffix(name: str) -> str:
 def _no_pages(head: bytes, expected: bool) -> str:
     """Why there can be no pages in a file that begins like this; "" when there can."""
     if not head:
-        return "empty"
+        return EMPTY
     if head.startswith(b"<"):
         begin = head[:200].lower()
         return "HTML" if b"<html" in begin or b"<!doctype html" in begin else "XML or HTML"

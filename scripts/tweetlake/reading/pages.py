@@ -13,7 +13,7 @@ from ..plain import plain_page
 from ..raw import Page, RawCounts, error_kind, page_of, parse_json
 from ..s3 import S3
 from .documents import Documents, Unreadable
-from .files import Content, contents_at, folder_of
+from .files import EMPTY, Content, contents_at, folder_of
 from .formats.archive import LEARNED, POSTS, Archive, name_of_section, section_of
 from .formats.v1 import is_tweet, page_of_tweets, tweets_in
 from .formats.v2 import page_of_v2
@@ -77,7 +77,7 @@ class Reader:
 
     def _pages_of(self, content: Content) -> Iterator[Page]:
         if content.no_pages:
-            self._skip(content.name, content.no_pages, lost=content.is_expected)
+            self._skip(content.name, content.no_pages, lost=content.is_expected and content.no_pages != EMPTY)
             return
         section = section_of(content.assigned)
         archive = self._archives.setdefault(content.folder, Archive(self._account)) if section else None
