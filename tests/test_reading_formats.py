@@ -233,6 +233,29 @@ def test_entities_of_v1_have_media_among_the_links_as_v2_has(tmp_path: Path) -> 
     assert json.loads(row["links"]) == ["https://x.com/e/status/1/photo/1", "https://example.org/b"]
 
 
+@pytest.mark.parametrize("wrapped", ["", "extended_tweet"])
+def test_media_and_place_of_v1(wrapped: str, tmp_path: Path) -> None:
+    video = {
+        "type": "video",
+        "media_url_https": "https://pbs.twimg.com/v.jpg",
+        "video_info": {
+            "variants": [
+                {"content_type": "video/mp4", "bitrate": "832000", "url": "https://video.twimg.com/low.mp4"},
+                {"content_type": "application/x-mpegURL", "url": "https://video.twimg.com/a.m3u8"},
+                {"content_type": "video/mp4", "bitrate": 2176000, "url": "https://video.twimg.com/high.mp4"},
+            ]
+        },
+    }
+    photo = {"type": "photo", "media_url_https": "https://pbs.twimg.com/p.jpg", "url": "https://t.co/p"}
+    entities = {"extended_entities": {"media": [photo, video]}, "entities": {"media": [photo]}}
+    more = {wrapped: entities | {"full_text": "v1.1"}} if wrapped else entities
+    row = only_row(land(tmp_path, v1(place={"id": "1", "full_name": "Berlin, Germany"}, **more)))
+    assert json.loads(row["media_types"]) == ["photo", "video"]
+    assert json.loads(row["media_urls"]) == ["https://pbs.twimg.com/p.jpg", "https://video.twimg.com/high.mp4"]
+    assert row["place"] == "Berlin, Germany"
+    assert only_row(land(tmp_path, v1(), name="plain.json"))["media_types"] == "", "not said"
+
+
 def test_references_of_v1(tmp_path: Path) -> None:
     original = v1(0, full_text="the whole #text", user={"id_str": "5", "screen_name": "first"})
     original["entities"] = {"hashtags": [{"text": "text"}]}
