@@ -9,6 +9,7 @@ from typing import Any
 
 from ..decode import needed_of
 from ..errors import UsageError
+from ..plain import plain_page
 from ..raw import Page, RawCounts, error_kind, page_of, parse_json
 from ..s3 import S3
 from .documents import Documents, Unreadable
@@ -40,6 +41,8 @@ def read_pages(path: str, counts: RawCounts, s3: S3 | None = None, account: str 
 
 def read_page(text: bytes, archive: Archive | None = None) -> Page:
     """The page of one document, read the quick way where that is possible. Raises ValueError when it isn't JSON."""
+    if (plain := plain_page(text)) is not None:
+        return plain
     if (needed := needed_of(text)) is not None:
         page = page_of(needed)
         if page.posts:
