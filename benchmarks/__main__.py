@@ -10,6 +10,7 @@ from .daily import measure_daily
 from .etl import LAKE, Measured
 from .measure import CACHE, MIB
 from .pages import BASE_POSTS, write_base
+from .report import Peers
 
 MILLION = 1_000_000
 
@@ -22,15 +23,17 @@ def main() -> int:
     daily = measure_daily()
     report.progress("a daily run of 1,000 posts", daily.cost)
 
-    parsing = {parser: etl.parsing_alone(base, parser) for parser in ("json", "orjson", "needed")}
+    parsing = {parser: etl.parsing_alone(base, parser) for parser in ("json", "orjson", "plain")}
     report.progress(f"parsing alone: {parsing}")
     shares = etl.shares(base)
     ours, twarc = [], []
     ours.append(told("tweetlake", etl.script(base, BASE_POSTS)))
+    ducks = [told("DuckDB", etl.duck(base, BASE_POSTS))]
     plain = told("json_normalize", etl.tutorial(base, BASE_POSTS))
     twarc.append(told("twarc-csv", etl.twarc_csv(base, BASE_POSTS)))
     posts = etl.write_five_fold(base, large)
     ours.append(told("tweetlake", etl.script(large, posts)))
+    ducks.append(told("DuckDB", etl.duck(large, posts)))
     twarc.append(told("twarc-csv", etl.twarc_csv(large, posts)))
     large.unlink()
 
@@ -41,7 +44,7 @@ def main() -> int:
     report.plot(runs, one_window, twarc)
     report.write(
         report.machine()
-        + report.peers(ours, twarc, plain, parsing, base.stat().st_size / MIB)
+        + report.peers(ours, Peers(twarc, ducks, plain), parsing, base.stat().st_size / MIB)
         + report.steps(shares)
         + report.millions(runs, one_window)
         + report.daily(daily)

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
 import pyarrow.csv
 import pyarrow.parquet
 
@@ -27,6 +28,7 @@ TWARC_EXTRA_COLUMNS = (
 )
 LAKE = CACHE / "lake"
 PEER_CSV = CACHE / "peer.csv"
+PEER_PARQUET = CACHE / "peer.parquet"
 EVERYTHING = ("--include-replies", "--include-retweets")
 
 
@@ -88,6 +90,39 @@ def tutorial(pages: Path, posts: int) -> Measured:
     cost = cost_of([sys.executable, "-m", "benchmarks.tutorial", str(pages), str(PEER_CSV)])
     compare_ids(posts)
     return Measured(posts, cost)
+
+
+def duck(pages: Path, posts: int) -> Measured:
+    """DuckDB on the same file. Raises RuntimeError unless it has the same rows as the script's last lake."""
+    cost = cost_of([sys.executable, "-m", "benchmarks.duck", str(pages), str(PEER_CSV), str(PEER_PARQUET)])
+    compare_ids(posts)
+    compare_rows()
+    return Measured(posts, cost)
+
+
+def compare_rows() -> None:
+    """Row by row and column by column: the peer's Parquet has what the script's has. Of a list in which a value stands
+    twice (the peer's hashtags), the later ones don't count."""
+    ours = [str(file) for file in sorted(LAKE.glob("twitter_parquet/*/*.parquet"))]
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    for name, rows in (("ours", ours), ("theirs", [str(PEER_PARQUET)])):
+        connection.execute(f"CREATE VIEW {name} AS FROM read_parquet({rows!r}, hive_partitioning = false)")
+    differing = [
+        f"count(*) FILTER (ours.{name} IS DISTINCT FROM {without_repeats(name, kind)}) AS {name}"
+        for name, kind, *_ in connection.execute("DESCRIBE theirs").fetchall()
+    ]
+    found = connection.execute(f"SELECT {', '.join(differing)} FROM ours FULL JOIN theirs USING (id)").fetchone()  # noqa: S608 (our own names)
+    names = [column[0] for column in connection.description or ()]
+    PEER_PARQUET.unlink()
+    if faults := {name: rows for name, rows in zip(names, found or (), strict=True) if rows}:
+        raise RuntimeError(f"the peer's rows differ in {faults}")
+
+
+def without_repeats(name: str, kind: str) -> str:
+    """The peer's column, in SQL."""
+    column = f"theirs.{name}"
+    return f"list_filter({column}, lambda v, i: list_position({column}, v) = i)" if kind.endswith("[]") else column
 
 
 def compare_ids(posts: int) -> None:

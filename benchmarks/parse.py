@@ -1,4 +1,4 @@
-"""python -m benchmarks.parse json|orjson|needed PAGES: only parse the JSON, CPU seconds to standard output."""
+"""python -m benchmarks.parse json|orjson|plain PAGES: only parse the JSON, CPU seconds to standard output."""
 
 import json
 import sys
@@ -10,9 +10,9 @@ from typing import Any
 import orjson
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
-from tweetlake.decode import needed_of
+from tweetlake.plain import plain_page
 
-PARSERS: dict[str, Callable[[bytes], Any]] = {"json": json.loads, "orjson": orjson.loads, "needed": needed_of}
+PARSERS: dict[str, Callable[[bytes], Any]] = {"json": json.loads, "orjson": orjson.loads, "plain": plain_page}
 
 parse = PARSERS[sys.argv[1]]
 with open(sys.argv[2], "rb") as pages:

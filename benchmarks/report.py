@@ -6,6 +6,7 @@ import itertools
 import os
 import platform
 import sys
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -86,11 +87,22 @@ def goal(name: str, target: str, measured: str, reached: bool) -> list[str]:
     return [name, target, measured, "yes" if reached else "**no**"]
 
 
-def peers(ours: list[Measured], twarc: list[Measured], plain: Measured, parsing: dict[str, float], mib: float) -> str:
+@dataclass(frozen=True)
+class Peers:
+    """What others took on the same posts; of the first two the smaller and the larger run."""
+
+    twarc: list[Measured]
+    duck: list[Measured]
+    plain: Measured
+
+
+def peers(ours: list[Measured], others: Peers, parsing: dict[str, float], mib: float) -> str:
     """The script against its peers."""
+    twarc, duck = others.twarc, others.duck
     rows = [cost_row("tweetlake: CSV + Parquet, validated", measured) for measured in ours]
     rows += [cost_row("twarc-csv: CSV", measured) for measured in twarc]
-    rows.append(cost_row("pandas.json_normalize: CSV", plain))
+    rows += [cost_row("DuckDB, one SQL query: CSV + Parquet, unchecked", measured) for measured in duck]
+    rows.append(cost_row("pandas.json_normalize: CSV", others.plain))
     whole = twarc[0].cost.cpu_seconds / ours[0].cost.cpu_seconds
     ratio = marginal(*ours) / marginal(*twarc)
     peaks = [m.cost.peak_rss_mib for m in (ours[0], twarc[0], ours[1], twarc[1])]
@@ -105,19 +117,45 @@ def peers(ours: list[Measured], twarc: list[Measured], plain: Measured, parsing:
             f"{peaks[0]:.0f}, {peaks[2]:.0f}",
             peaks[0] < peaks[1] and peaks[2] < peaks[3],
         ),
+        *beside_duck(ours[1].cost, duck[1].cost),
     ]
     return (
         f"\n## Against its peers\nOne file of {mib:.0f} MiB for 100,000 posts, made by the X API simulator as large as "
         "recorded full-expansion pages; 500,000 posts are copies with other ids on other days. Each output was "
-        "compared: all ids are there, each once. twarc-csv needs `--extra-input-columns` for long posts, else it drops "
+        "compared: all ids are there, each once; DuckDB's rows are the script's, value for value. "
+        "twarc-csv needs `--extra-input-columns` for long posts, else it drops "
         "whole batches.\n\n"
         + table(["process", "posts", "CPU s", "wall s", "peak MiB", "posts per CPU s"], rows)
         + "\n"
         + table(["goal", "target", "measured", "reached"], goals)
         + f"\nThe floor: parsing this file takes `json.loads` {alone:.1f} CPU s, `orjson.loads` "
-        f"{parsing['orjson']:.1f}, and msgspec, when it makes objects only of what rows need, {parsing['needed']:.1f}. "
+        f"{parsing['orjson']:.1f}, and msgspec, when it makes objects only of what rows need, {parsing['plain']:.1f}. "
         f"100,000 more posts cost the script {per_100k:.1f} CPU s, {per_100k / alone:.1f} times `json.loads` alone.\n"
     )
+
+
+def beside_duck(ours: Cost, duck: Cost) -> list[list[str]]:
+    """The goals at 500,000 posts."""
+    return [
+        goal(
+            "500,000 posts: CPU s at most DuckDB's",
+            f"{duck.cpu_seconds:.1f}",
+            f"{ours.cpu_seconds:.1f}",
+            ours.cpu_seconds <= duck.cpu_seconds,
+        ),
+        goal(
+            "500,000 posts: wall s at most DuckDB's on two threads",
+            f"{duck.wall_seconds:.1f}",
+            f"{ours.wall_seconds:.1f}",
+            ours.wall_seconds <= duck.wall_seconds,
+        ),
+        goal(
+            "500,000 posts: memory at most a third of DuckDB's (MiB)",
+            f"{duck.peak_rss_mib / 3:.0f}",
+            f"{ours.peak_rss_mib:.0f}",
+            ours.peak_rss_mib <= duck.peak_rss_mib / 3,
+        ),
+    ]
 
 
 def steps(shares: dict[str, float]) -> str:

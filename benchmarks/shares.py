@@ -16,15 +16,13 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
-import pandas  # noqa: F401
 import pyarrow.csv
 import pyarrow.parquet
 import twitter_etl
-from pandera.pandas import DataFrameSchema
 from tweetlake.load import commit as load
 from tweetlake.load import render
 from tweetlake.reading import pages
-from tweetlake.transform import collect, schema, store
+from tweetlake.transform import portions, schema, store
 
 seconds: defaultdict[str, float] = defaultdict(float)
 steps: list[str] = ["imports"]
@@ -62,11 +60,10 @@ def watch(place: Any, name: str, step: str) -> None:
 def main() -> int:
     charge()
     steps[:] = ["everything else"]
-    watch(pages, "needed_of", "JSON parsing")
-    watch(pages, "page_of", "transform")
-    watch(collect, "take", "transform")
-    watch(schema, "validate", "Arrow and pandas columns")
-    watch(DataFrameSchema, "validate", "pandera")
+    watch(pages, "plain_page", "JSON parsing")
+    watch(portions.Maker, "take", "transform")
+    watch(schema, "table_of", "Arrow columns")
+    watch(schema, "check", "checks")
     watch(store.RowStore, "add", "rows to the disk and back")
     watch(store.RowStore, "_gather", "rows to the disk and back")
     watch(render, "csv_cells", "CSV")

@@ -208,13 +208,19 @@ def land(settings: Settings, destination: Destination, recording: Recording, sum
         refuse_too_many(harvest, recording.counts.unreadable, settings.max_reject_percent)
         partitions: Iterable[Partition] = partitions_of(settings, recording, harvest)
         if recording.drain is None:
-            coming = Coming(recording.origin, kinds_of(settings), bool(settings.latest), settings.newest, from_raw=True)
+            origin = origin_of(settings, recording)
+            coming = Coming(origin, kinds_of(settings), bool(settings.latest), settings.newest, from_raw=True)
             partitions = guard_of(settings, destination).admitted(partitions, coming)
         for partition in partitions:
             landed = commit(partition, destination)
             summary.days.append(landed)
             manifest_uri = landed["files"]["_manifest.json"]["uri"]
             log.info("%s: %d rows, %d rejected -> %s", *map(landed.get, ("date", "rows", "rejected")), manifest_uri)
+
+
+def origin_of(settings: Settings, recording: Recording) -> Origin:
+    """Whose raw pages these are: as they say, else as --account says."""
+    return recording.origin if recording.origin.is_known else Origin.of(settings.source.account, None, None)
 
 
 def rules_of(settings: Settings, recording: Recording) -> Rules:
@@ -276,7 +282,7 @@ def facts_of(
         account = drain.account.get("username") if source.account_id else source.account
         origin = drain.facts() | {"account": account, "account_id": drain.account.get("id")}
     else:
-        origin = {"from_raw": True, **Spend().as_dict(), **recording.origin.facts()}
+        origin = {"from_raw": True, **Spend().as_dict(), **origin_of(settings, recording).facts()}
     if settings.latest:
         origin |= {"complete": False, "latest": settings.latest}
     return {

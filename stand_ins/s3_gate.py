@@ -140,6 +140,8 @@ class Passage(BaseHTTPRequestHandler):
             self.leave(name)
         else:
             answer = self.forward(body)
+            if fault and fault.name == "wrong_region":
+                answer[1]["x-amz-bucket-region"] = "eu-central-1"
             if name.endswith("_stored"):
                 self.server.fired.append(name)
                 self.leave(name)

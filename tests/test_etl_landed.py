@@ -144,6 +144,26 @@ def test_the_newer_version_of_a_post_takes_its_place(raw: Raw, lake: Lake) -> No
     assert refused(raw.land({"data": [first | versions]}), "1 of them"), "and not the older one again"
 
 
+@pytest.mark.parametrize("options", [(), ("--date", DAY)])
+def test_an_edit_after_midnight_may_take_a_post_out_of_the_day_before(
+    raw: Raw, lake: Lake, options: tuple[str, ...]
+) -> None:
+    """The day has landed with the first version; pages of both days drop it there."""
+    first, other = page(0)["data"][0], page(1)["data"][0]
+    next_day = str(2124985147136854983 + (15 * 3_600_000 << 22))  # 15 hours later, as a post's id tells
+    edit: dict[str, Any] = {
+        "id": next_day,
+        "created_at": "2026-11-24T01:00:00.000Z",
+        "text": "edited",
+        "author_id": "1",
+    }
+    edit |= {"edit_history_tweet_ids": [first["id"], next_day]}
+    assert raw.land({"data": [first, other]}).code == 0
+    run = raw.land({"data": [first, other, edit]}, options=options)
+    assert run.code == 0, run.log
+    assert lake.ids() == [other["id"]]
+
+
 def test_a_limit_does_not_make_a_day_poorer(raw: Raw, lake: Lake) -> None:
     assert raw.land(page(*range(5))).code == 0
     assert refused(raw.land(page(*range(5)), options=("--limit", "2")), "3 of them")
@@ -217,13 +237,16 @@ def test_replaced_raw_pages_are_kept_and_are_not_read_with_the_rest(x: Account, 
 def test_a_range_asks_only_for_the_days_that_are_missing(x: Account, lake: Lake) -> None:
     days = [str(TODAY - timedelta(days=n)) for n in (3, 2, 1)]
     assert x.land(day=days[1]).code == 0
-    asked = x.asked
+    before, asked = lake.files(), x.asked
     run = x.land("--start", days[0], "--end", days[2], day=None)
     assert run.code == 0, run.log
     assert [day["date"] for day in run.summary["days"]] == [days[0], days[2]]
     assert run.summary["already_landed"] == [days[1]]
-    starts = {request.query["start_time"][:10] for request in x.x_api.requests[asked:] if "start_time" in request.query}
-    assert starts == {days[0], days[2]}
+    assert before.items() <= lake.files().items()
+    questions = [request.query for request in x.x_api.requests[asked:] if "start_time" in request.query]
+    # The proof of depth asks for the last hour before a day.
+    asked_days = {q["start_time"][:10] for q in questions if q["start_time"].endswith("T00:00:00Z")}
+    assert asked_days == {days[0], days[2]}
 
 
 def test_a_range_with_a_foreign_day_is_refused_as_a_whole(x: Account, lake: Lake) -> None:

@@ -188,9 +188,11 @@ def test_a_signal_ends_an_upload_in_parts_at_once(s3: S3, env: dict[str, str], g
 def test_a_refused_look_at_the_bucket_tells_the_reason(
     s3: S3, env: dict[str, str], gate: Gate, tmp_path: Path, fault: str, code: str, hint: str
 ) -> None:
-    gate.armed.append(S3Fault(fault, ""))
+    writes = fault in ("denied_by_policy", "access_denied")  # who may not look may still be allowed to write
+    gate.armed += [S3Fault(fault, method) for method in ("HEAD", "GET", *["POST"] * writes)]
     run = rebuild(env, s3, pages(tmp_path))
-    assert run.code == 7 and code in run.summary["error"] and hint in run.summary["hint"], run.log
+    assert run.code == 7 and hint in run.summary["hint"], run.log
+    assert run.summary["error"].startswith(f"The bucket {s3.bucket} refused: {code}")
     assert s3.all_keys() == []
 
 
@@ -212,6 +214,7 @@ def test_the_region_corrects_itself_and_is_named(s3: S3, env: dict[str, str], ga
     gate.armed.append(S3Fault("wrong_region", ""))
     run = rebuild(env, s3, pages(tmp_path))
     assert run.code == 0 and run.rows == 3, run.log
+    assert f"The bucket {s3.bucket} is in eu-central-1, not in us-east-1: set AWS_DEFAULT_REGION" in run.log
 
 
 # ---- proxies ---------------------------------------------------------------------------------------------------------
@@ -311,7 +314,7 @@ def test_the_check_leaves_nothing_behind(s3: S3, env: dict[str, str], gate: Gate
         ("AES256:key", {}, "--sse 'AES256:key'"),
         ("aes", {}, "--sse 'aes'"),
         ("", {}, "--sse is empty"),
-        ("aws:kms:a key", {}, "'a key' isn't a KMS key"),
+        ("aws:kms:a key", {}, "--sse 'a key' isn't a key of KMS"),
         (None, {"TWITTER_ETL_SSE": "kms"}, "TWITTER_ETL_SSE 'kms'"),
         (None, {"TWITTER_ETL_SSE_KMS_KEY_ID": "abc"}, "of no use without aws:kms"),
     ],

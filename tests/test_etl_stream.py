@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,17 +14,20 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tweetlake.columns import Row
 from tweetlake.decode import needed_of
 from tweetlake.load.cells import csv_cells, json_lists
+from tweetlake.plain import plain_page
 from tweetlake.raw import Page, page_of, parse_json
 from tweetlake.reading.pages import read_page
 from tweetlake.times import iso
 from tweetlake.transform import collect as collecting
-from tweetlake.transform import store
+from tweetlake.transform import portions, store
+from tweetlake.transform.quick import quick_row_of
 from tweetlake.transform.rows import RowError, Rules, day_of_post, row_of
 
 from stand_ins.x_api.pages import render
-from stand_ins.x_api.parameters import MEDIA_FIELDS, USER_FIELDS, Selection
+from stand_ins.x_api.parameters import MEDIA_FIELDS, PLACE_FIELDS, USER_FIELDS, Selection
 from stand_ins.x_api.posts import build
 from stand_ins.x_api.vocabulary import TWEET_EXPANSIONS, TWEET_FIELDS
 from stand_ins.x_api.world import account_named, day_stubs
@@ -35,9 +39,10 @@ MIDNIGHT = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many batches, blocks and chunks from few posts."""
-    monkeypatch.setattr(collecting, "BATCH_ROWS", 50)
+def small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many portions, blocks and chunks from few posts."""
+    monkeypatch.setattr(portions, "PORTION_POSTS", 50)
+    monkeypatch.setattr(portions, "PIECE_ROWS", 20)
     monkeypatch.setattr(store, "BLOCK_ROWS", 7)
     monkeypatch.setattr(store, "CHUNK_ROWS", 30)
 
@@ -87,7 +92,7 @@ def expected(posts: list[dict[str, Any]], rules: Rules) -> tuple[list[tuple[str,
     ],
     ids=["all", "one day", "two days, limit", "limit"],
 )
-def test_the_store_gives_what_memory_would(seed: int, rules: Rules, small_batches: None) -> None:
+def test_the_store_gives_what_memory_would(seed: int, rules: Rules, small_portions: None) -> None:
     posts = many_posts(seed, 400)
     harvest = collect([page_of({"data": posts[n : n + 9]}) for n in range(0, len(posts), 9)], rules)
     rows, left_out = expected(posts, rules)
@@ -97,7 +102,7 @@ def test_the_store_gives_what_memory_would(seed: int, rules: Rules, small_batche
     assert harvest.posts_in == len(harvest.rows) + sum(harvest.left_out.values()) + len(harvest.rejects)
 
 
-def test_days_and_chunks_are_cut_where_they_should(small_batches: None) -> None:
+def test_days_and_chunks_are_cut_where_they_should(small_portions: None) -> None:
     posts = many_posts(5, 300)
     with collecting.collected([page_of({"data": posts})], Rules()) as harvest:
         chunks = {day: list(harvest.rows.chunks(day)) for day in harvest.rows.rows_of_days()}
@@ -162,7 +167,8 @@ def slow_and_quick(line: bytes) -> None:
 def outcome(page: Page, index: int) -> Any:
     """The row, or the reason why there is none."""
     try:
-        return row_of(page.posts[index], page, None)
+        make: Callable[..., Row] = quick_row_of if page.is_plain else row_of
+        return make(page.posts[index], page, None)
     except RowError as error:
         return str(error), day_of_post(page.posts[index])
 
@@ -234,11 +240,15 @@ def test_quick_reading_of_broken_lines(line: bytes) -> None:
 @pytest.mark.parametrize("post", [False, True], ids=["tweet vocabulary", "post vocabulary"])
 def test_quick_reading_knows_every_key_that_rows_need(post: bool) -> None:
     """A new column whose key decode.py lacks fails here: these pages have every field of the API."""
-    every = Selection(post, *map(frozenset, (TWEET_FIELDS, TWEET_EXPANSIONS, USER_FIELDS, MEDIA_FIELDS)))
+    every = Selection(post, *map(frozenset, (TWEET_FIELDS, TWEET_EXPANSIONS, USER_FIELDS, MEDIA_FIELDS, PLACE_FIELDS)))
     posts = [build(stub) for stub in day_stubs(account_named("nasa"), DAY)]
     line = json.dumps(render(posts, every)).encode()
+    assert (plain_page(line) is None) == post, "the new vocabulary isn't asked for: it is read the slower way"
     assert needed_of(line) is not None
     slow_and_quick(line)
+    quick = page_of(needed_of(line))
+    slow = page_of(parse_json(line))
+    assert [outcome(quick, n) for n in range(len(posts))] == [outcome(slow, n) for n in range(len(posts))]
 
 
 def test_quick_reading_is_what_usual_pages_get_and_rejects_stay_whole() -> None:

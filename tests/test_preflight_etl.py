@@ -37,6 +37,15 @@ CASES: dict[str, tuple[dict[str, Any], Said]] = {
     "yaml-date": (GOOD | {"twitter_etl_start_date": date(2024, 3, 1)}, []),
     "words": (GOOD | {"twitter_etl_catchup": "true", "twitter_etl_retries": "3"}, []),
     "region": (GOOD | {"twitter_etl_aws_region": "us-gov-west-1"}, []),
+    "kms": (GOOD | {"twitter_etl_sse": "aws:kms", "twitter_etl_sse_kms_key_id": "alias/lake"}, []),
+    "key without kms": (
+        GOOD | {"twitter_etl_sse_kms_key_id": "alias/lake"},
+        [("twitter_etl_sse_kms_key_id", "Set twitter_etl_sse to aws:kms")],
+    ),
+    "no key": (
+        GOOD | {"twitter_etl_sse": "aws:kms", "twitter_etl_sse_kms_key_id": "my key"},
+        [("twitter_etl_sse_kms_key_id", "Give its id, its ARN")],
+    ),
     "empty": (
         {},
         [(SOURCE, "Set one"), ("twitter_etl_destination", "Give s3://"), (CREDENTIALS, "Put vault_x_bearer_token")],
@@ -49,6 +58,7 @@ CASES: dict[str, tuple[dict[str, Any], Said]] = {
             "twitter_etl_destination": "s3://My_Bucket/a//b",
             "twitter_etl_aws_region": "Frankfurt",
             "twitter_etl_aws_endpoint_url": "minio:9000",
+            "twitter_etl_sse": "kms",
             "twitter_etl_api_base_url": "api.x.com",
             "twitter_etl_bearer_token": "change-me",
             "twitter_etl_consumer_key": "se\ncret",
@@ -72,6 +82,7 @@ CASES: dict[str, tuple[dict[str, Any], Said]] = {
             ("twitter_etl_destination", "with one / between"),
             ("twitter_etl_aws_region", "Give one like"),
             ("twitter_etl_aws_endpoint_url", "Give https://HOST"),
+            ("twitter_etl_sse", "Write AES256, aws:kms"),
             ("twitter_etl_api_base_url", "https://api.x.com"),
             ("twitter_etl_bearer_token", "Put the real value into the vault"),
             ("twitter_etl_consumer_key", "has a line break, which no X credential has. Copy it again"),

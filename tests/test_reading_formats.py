@@ -233,6 +233,29 @@ def test_entities_of_v1_have_media_among_the_links_as_v2_has(tmp_path: Path) -> 
     assert json.loads(row["links"]) == ["https://x.com/e/status/1/photo/1", "https://example.org/b"]
 
 
+@pytest.mark.parametrize("wrapped", ["", "extended_tweet"])
+def test_media_and_place_of_v1(wrapped: str, tmp_path: Path) -> None:
+    video = {
+        "type": "video",
+        "media_url_https": "https://pbs.twimg.com/v.jpg",
+        "video_info": {
+            "variants": [
+                {"content_type": "video/mp4", "bitrate": "832000", "url": "https://video.twimg.com/low.mp4"},
+                {"content_type": "application/x-mpegURL", "url": "https://video.twimg.com/a.m3u8"},
+                {"content_type": "video/mp4", "bitrate": 2176000, "url": "https://video.twimg.com/high.mp4"},
+            ]
+        },
+    }
+    photo = {"type": "photo", "media_url_https": "https://pbs.twimg.com/p.jpg", "url": "https://t.co/p"}
+    entities = {"extended_entities": {"media": [photo, video]}, "entities": {"media": [photo]}}
+    more = {wrapped: entities | {"full_text": "v1.1"}} if wrapped else entities
+    row = only_row(land(tmp_path, v1(place={"id": "1", "full_name": "Berlin, Germany"}, **more)))
+    assert json.loads(row["media_types"]) == ["photo", "video"]
+    assert json.loads(row["media_urls"]) == ["https://pbs.twimg.com/p.jpg", "https://video.twimg.com/high.mp4"]
+    assert row["place"] == "Berlin, Germany"
+    assert only_row(land(tmp_path, v1(), name="plain.json"))["media_types"] == "", "not said"
+
+
 def test_references_of_v1(tmp_path: Path) -> None:
     original = v1(0, full_text="the whole #text", user={"id_str": "5", "screen_name": "first"})
     original["entities"] = {"hashtags": [{"text": "text"}]}
@@ -409,13 +432,16 @@ def test_an_archive_of_before_2018(tmp_path: Path) -> None:
 
 def test_the_account_of_an_archive_that_does_not_say(tmp_path: Path) -> None:
     content = script("tweets", [archived()])
-    row = only_row(land(tmp_path, content, name="1/tweets.js"))
+    run, (row,) = land(tmp_path, content, name="1/tweets.js")
     assert (row["username"], row["url"]) == ("", f"https://x.com/i/status/{ID}")
+    assert "give --account NAME" in run.log
     run, rows = land(tmp_path, content, "--account", "@mine", name="2/tweets.js")
     assert (rows[0]["username"], rows[0]["url"]) == ("mine", f"https://x.com/mine/status/{ID}"), run.log
     as_folder({"account.js": ARCHIVE["data/account.js"]}, tmp_path / "3")
     run, rows = land(tmp_path, content, "--account", "someone", name="3/tweets.js")
     assert rows[0]["username"] == "mine", "the archive knows better"
+    run, _ = land(tmp_path, v1(), "--account", "someone")
+    assert "changes nothing" in run.log
 
 
 def test_edits_in_an_archive(tmp_path: Path) -> None:

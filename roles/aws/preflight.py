@@ -38,6 +38,7 @@ def complaints(values: Values, read: Read) -> Iterator[str]:
     if "aws_bucket" in values:
         yield from _bucket(str(values["aws_bucket"]))
     yield from prefix_complaints("aws_prefix", prefix)
+    yield from _kms_key(str(values.get("aws_kms_key_arn") or ""), str(values.get("aws_region", "us-east-1")))
     if "aws_admin_cidrs" in values:
         yield from _cidrs([str(cidr) for cidr in values["aws_admin_cidrs"]], truth_in(values, "aws_open_to_the_world"))
     yield from _key_file(values, read)
@@ -68,6 +69,15 @@ def _bucket(bucket: str) -> Iterator[str]:
         yield (
             f"aws_bucket: {reason}. Give 3 to 63 of a-z, 0-9 and -, with something of yours in it: bucket names are "
             "unique in all of AWS."
+        )
+
+
+def _kms_key(arn: str, region: str) -> Iterator[str]:
+    """The key itself, no alias: IAM's policies know keys by their ids. S3 uses none of another region."""
+    if arn and not re.fullmatch(rf"arn:aws[a-z-]*:kms:{re.escape(region)}:[0-9]{{12}}:key/[A-Za-z0-9-]+", arn):
+        yield (
+            f"aws_kms_key_arn: {shown(arn)} is no key of KMS in {region}. Give its ARN, which `aws kms describe-key` "
+            f"says, such as arn:aws:kms:{region}:111122223333:key/..., or leave it empty for S3's own keys."
         )
 
 

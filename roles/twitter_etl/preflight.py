@@ -24,6 +24,7 @@ from tweetlake.settings import (
     check_name,
     parse_day,
     read_credentials,
+    read_encryption,
     usd_of,
 )
 
@@ -45,6 +46,7 @@ SCHEDULE = re.compile(r"([0-9]|[0-5][0-9]) ([0-9]|[01][0-9]|2[0-3]) [*] [*] [*]"
 def complaints(values: Values, read: Read) -> Iterator[str]:
     yield from _source(values)
     yield from _destination(values)
+    yield from _encryption(values)
     yield from _credentials(values)
     yield from _environment(values)
     yield from _schedule(values)
@@ -111,6 +113,15 @@ def _destination(values: Values) -> Iterator[str]:
             "Amazon's S3."
             for _ in script_says(lambda: check_base_url(endpoint))
         )
+
+
+def _encryption(values: Values) -> Iterator[str]:
+    variables = {name: name.lower() for name in ("TWITTER_ETL_SSE_KMS_KEY_ID", "TWITTER_ETL_SSE")}
+    environment = {name: text(values, variable) for name, variable in variables.items()}
+    for said in script_says(lambda: read_encryption(environment)):
+        for name, variable in variables.items():
+            said = re.sub(f"^{name} ", f"{variable}: ", said).replace(name, variable)
+        yield said
 
 
 def _credentials(values: Values) -> Iterator[str]:

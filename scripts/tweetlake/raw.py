@@ -38,6 +38,7 @@ class Page:
     dated_by_id: int = 0  # posts whose created_at was made from their id
     cut_texts: int = 0  # posts that are known to be longer than the text that came
     line: bytes = b""  # what the posts were read from, while they hold only what a row needs (see decode.py)
+    is_plain: bool = False  # posts, included and media are those of plain.py instead of JSON objects
     originals: list[JsonObject] = field(default_factory=list)  # the posts before they were brought into this shape
 
     def whole_post(self, index: int) -> JsonObject:
@@ -141,17 +142,11 @@ def page_of(document: Any) -> Page:
     if not isinstance(document, dict):
         return Page(posts=[])
     own = document.get(OWN_KEY)
-    twarc = document.get("__twarc")
-    collected_at = None
-    if isinstance(own, dict):
-        collected_at = own.get("collected_at")
-    elif isinstance(twarc, dict):
-        collected_at = twarc.get("retrieved_at")
     page = Page(
         posts=[],
         errors=objects(document.get("errors")),
         own=own if isinstance(own, dict) else {},
-        collected_at=collected_at if isinstance(collected_at, str) else None,
+        collected_at=collected_at_in(own, document.get("__twarc")),
     )
     # A page may have no `data` and still a next_token: X leaves out what is empty.
     candidates = objects(document["data"]) if "data" in document else [document]
@@ -174,6 +169,16 @@ def page_of(document: Any) -> Page:
             if isinstance(place_id, str) and isinstance(full_name, str):
                 page.places[place_id] = full_name
     return page
+
+
+def collected_at_in(own: Any, twarc: Any) -> str | None:
+    """When the page was asked for, by what this program or twarc2 has added to it."""
+    collected_at = None
+    if isinstance(own, dict):
+        collected_at = own.get("collected_at")
+    elif isinstance(twarc, dict):
+        collected_at = twarc.get("retrieved_at")
+    return collected_at if isinstance(collected_at, str) else None
 
 
 def error_kind(error: JsonObject) -> str:

@@ -282,17 +282,6 @@ def read_credentials(environ: Mapping[str, str], args: argparse.Namespace) -> Cr
     return Credentials(*(given.get(name) for name in ("X_BEARER_TOKEN", *OAUTH1_NAMES, *OAUTH2_NAMES)))
 
 
-def check_credential(name: str, value: str) -> None:
-    """Printable ASCII without a space, as all that X hands out. Raises CredentialsError, without the value."""
-    if re.fullmatch(r"[\x21-\x7e]+", value):
-        return
-    what = "a space" if " " in value else "a line break" if "\n" in value or "\r" in value else "a character"
-    raise CredentialsError(
-        f"{name} has {what}, which no X credential has.",
-        hint="Copy it again from https://console.x.com, 'Keys and tokens'.",
-    )
-
-
 def read_encryption(environ: Mapping[str, str], option: str | None = None) -> Encryption:
     """METHOD[:KEY] of --sse or else of TWITTER_ETL_SSE; the key may stand apart in TWITTER_ETL_SSE_KMS_KEY_ID."""
     setting = "TWITTER_ETL_SSE" if option is None else "--sse"
@@ -304,11 +293,24 @@ def read_encryption(environ: Mapping[str, str], option: str | None = None) -> En
         raise UsageError(f"{setting} {text!r} isn't known.", hint="Write AES256, aws:kms or aws:kms:KEY.")
     if key and method != "aws:kms":
         raise UsageError(
-            "TWITTER_ETL_SSE_KMS_KEY_ID is of no use without aws:kms.", hint="Set TWITTER_ETL_SSE=aws:kms, or leave it."
+            "TWITTER_ETL_SSE_KMS_KEY_ID is of no use without aws:kms.",
+            hint="Set TWITTER_ETL_SSE to aws:kms, or leave the key out.",
         )
     if key and not re.fullmatch(r"[A-Za-z0-9:/_-]{1,2048}", key):
-        raise UsageError(f"{key!r} isn't a KMS key.", hint="Give its id, its ARN or the ARN of an alias.")
+        setting = setting if own_key else "TWITTER_ETL_SSE_KMS_KEY_ID"
+        raise UsageError(f"{setting} {key!r} isn't a key of KMS.", hint="Give its id, its ARN or the ARN of an alias.")
     return Encryption(method, key)
+
+
+def check_credential(name: str, value: str) -> None:
+    """Printable ASCII without a space, as all that X hands out. Raises CredentialsError, without the value."""
+    if re.fullmatch(r"[\x21-\x7e]+", value):
+        return
+    what = "a space" if " " in value else "a line break" if "\n" in value or "\r" in value else "a character"
+    raise CredentialsError(
+        f"{name} has {what}, which no X credential has.",
+        hint="Copy it again from https://console.x.com, 'Keys and tokens'.",
+    )
 
 
 def secrets_in(environ: Mapping[str, str]) -> list[str]:

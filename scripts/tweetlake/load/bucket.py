@@ -98,16 +98,11 @@ class Bucket:
             return cast("bytes", answer["Body"].read()) if answer else None
 
     def fetch(self, key: str, file: Path) -> bool:
-        import botocore.exceptions
-
         with self.s3.errors_of(self.uri(key)):
-            try:
-                self.s3.client.download_file(**self._place(key), Filename=str(file), Config=self.s3.transfer)
-            except botocore.exceptions.ClientError as error:
-                if code_of(error) in MISSING | REFUSED:
-                    return False
-                raise
-        return True
+            if not self._head(key):
+                return False
+            self.s3.client.download_file(**self._place(key), Filename=str(file), Config=self.s3.transfer)
+            return True
 
     def size(self, key: str) -> int | None:
         with self.s3.errors_of(self.uri(key)):

@@ -13,7 +13,7 @@ import pyarrow.parquet
 from ..files import temporary_files
 from ..raw import JsonObject
 from .destinations import Destination
-from .landed import Origin
+from .landed import Landed, Origin
 from .manifest import PARQUET
 
 if TYPE_CHECKING:
@@ -33,21 +33,26 @@ def author_there(destination: Destination, manifest: JsonObject) -> Origin:
 def lost_posts(destination: Destination, manifest: JsonObject, partition: Partition) -> int:
     """How many posts of the day in the lake aren't in the rows to come, in a newer version neither."""
     ids: list[pa.Array] = []
-    older_versions = set(partition.newer_elsewhere)
-    rows = 0
+    edited = set(partition.newer_elsewhere)
     for chunk in partition.chunks():
-        rows += chunk.num_rows
         ids += chunk.column("id").chunks
-        edited = chunk.select(["id", "edit_history_ids"]).filter(pc.fill_null(chunk.column("edited"), False))
-        for row in edited.to_pylist():
-            older_versions.update(
-                id for id in row["edit_history_ids"] or () if id.isdecimal() and int(id) < int(row["id"])
-            )
+        edited |= older_versions(chunk)
     there = rows_there(destination, manifest, ["id"])
     if there is None:
-        return max(0, int(manifest.get("rows") or 0) - rows)
-    known = pa.concat_arrays([*ids, pa.array(sorted(older_versions), pa.string())])
+        return max(0, Landed.of(manifest).rows - partition.rows)
+    known = pa.concat_arrays([*ids, pa.array(sorted(edited), pa.string())])
     return pc.sum(pc.invert(pc.is_in(there.column("id"), value_set=known))).as_py() or 0
+
+
+def older_versions(rows: pa.Table) -> set[str]:
+    """Ids of the posts that these have replaced. Ids grow with time."""
+    edited = rows.select(["id", "edit_history_ids"]).filter(pc.fill_null(rows.column("edited"), False))
+    return {
+        version
+        for row in edited.to_pylist()
+        for version in row["edit_history_ids"] or ()
+        if version.isdecimal() and int(version) < int(row["id"])
+    }
 
 
 def rows_there(destination: Destination, manifest: JsonObject, columns: list[str]) -> pa.Table | None:

@@ -9,11 +9,12 @@ from typing import Any
 
 from ..decode import needed_of
 from ..errors import UsageError
+from ..plain import plain_page
 from ..raw import Page, RawCounts, error_kind, page_of, parse_json
 from ..s3 import S3
 from .documents import Documents, Unreadable
 from .files import EMPTY, Content, contents_at, folder_of
-from .formats.archive import LEARNED, POSTS, Archive, name_of_section, section_of
+from .formats.archive import ARCHIVE_KIND, LEARNED, POSTS, Archive, name_of_section, section_of
 from .formats.v1 import is_tweet, page_of_tweets, tweets_in
 from .formats.v2 import page_of_v2
 
@@ -32,12 +33,16 @@ def read_pages(path: str, counts: RawCounts, s3: S3 | None = None, account: str 
     for content in contents_at(path, s3):
         yield from reader.pages_of(content)
     reader.tell_skipped()
+    if account and ARCHIVE_KIND not in counts.formats:
+        log.warning("--account is for X's own archive, and %s has none: it changes nothing.", path)
     if not counts.documents and not counts.skipped_files:
         raise UsageError(f"--from-raw {path}: there is no file.")
 
 
 def read_page(text: bytes, archive: Archive | None = None) -> Page:
     """The page of one document, read the quick way where that is possible. Raises ValueError when it isn't JSON."""
+    if (plain := plain_page(text)) is not None:
+        return plain
     if (needed := needed_of(text)) is not None:
         page = page_of(needed)
         if page.posts:
@@ -105,6 +110,8 @@ class Reader:
             else:
                 counts.without_posts[page.kind] += 1
             yield page
+        if archive and archive.username is None:
+            log.warning("%s doesn't say whose posts these are: give --account NAME.", content.name)
         if counts.documents == before:
             self._skip(content.name, "an empty list", lost=False)
 

@@ -1,42 +1,28 @@
-"""From pages to rows that may land: transformed, checked and stored batch by batch, so that memory doesn't grow."""
+"""From pages to rows that may land: transformed, checked and stored in portions, so that memory doesn't grow."""
 
 from __future__ import annotations
 
 import contextlib
-import gc
 import logging
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
 
 import pyarrow as pa
 
-from ..columns import COLUMN_NAMES, Row, arrow_schema
+from ..columns import arrow_schema
 from ..errors import BadDataError
 from ..files import temporary_files
-from ..raw import JsonObject, Page
-from . import schema
+from ..raw import Page
+from .portions import Portion, cut, make_portion
 from .rejects import Rejects
-from .rows import (
-    CREATED_AT,
-    EDIT_HISTORY_IDS,
-    RowError,
-    Rules,
-    collected_at_of,
-    day_of_id,
-    day_of_post,
-    reason_to_leave_out,
-    row_of,
-)
+from .rows import Rules
 from .store import RowStore
 
 log = logging.getLogger(__name__)
-
-Batch = dict[int, Row]  # by id
-BATCH_ROWS = 5_000  # transformed, checked and stored at once: some 50 MB while it lasts
 
 
 @dataclass
@@ -47,16 +33,18 @@ class Harvest:
     rejects: Rejects
     posts_in: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
-    superseded: dict[date, set[str]] = field(
-        default_factory=dict
-    )  # by day of an edit: its older versions of other days
+    # By day of an edit: its older versions of other days.
+    superseded: dict[date, set[str]] = field(default_factory=dict)
 
-    def note_versions(self, post_id: int, day: date, history: list[str]) -> None:
-        """A copy says which versions its post has, oldest first. `day`: of the copy."""
-        self.rows.note_version(post_id, int(history[0]))
-        if len(history) > 1:
-            older = {version for version in history if int(version) < post_id}
-            self.superseded.setdefault(day, set()).update(v for v in older if day_of_id(int(v)) not in (day, None))
+    def bring_in(self, portion: Portion) -> None:
+        """Store the rows of a portion, and add up its counts."""
+        self.posts_in += portion.posts_in
+        self.left_out += portion.left_out
+        self.rejects.add_lines(portion.rejects)
+        self.rows.note_versions(portion.first_of)
+        self.rows.add(portion.table)
+        for day, older in portion.superseded.items():
+            self.superseded.setdefault(day, set()).update(older)
 
 
 @contextlib.contextmanager
@@ -67,71 +55,34 @@ def collected(pages: Iterable[Page], rules: Rules, day: date | None = None) -> I
     Raises UsageError when the disk is full.
     """
     pa.set_memory_pool(pa.system_memory_pool())  # the one that gives memory back: a tenth less at the peak
+    leave_pandas_out()
     with temporary_files(), tempfile.TemporaryFile() as rows, tempfile.TemporaryFile() as rejects:
         harvest = Harvest(RowStore(rows, arrow_schema()), Rejects(rejects))
-        check = schema.row_schema(day)
-        batch: Batch = {}
-        with no_search_for_cycles():
-            for page in pages:
-                take(page, rules, harvest, batch)
-                if len(batch) >= BATCH_ROWS:
-                    bring_in(batch, check, rules, harvest)
-                    batch.clear()
-                    gc.collect()
-            bring_in(batch, check, rules, harvest)
+        for portion in cut(pages):
+            harvest.bring_in(make_portion(portion, rules, day))
         harvest.left_out += harvest.rows.decide(rules)
         yield harvest
 
 
-@contextlib.contextmanager
-def no_search_for_cycles() -> Iterator[None]:
-    """Python looks for cycles of objects whenever some thousands were made. Parsed pages have none, and looking through
-    them again and again was a fifth of the time."""
-    gc.freeze()  # what is there now stays: the look after each batch passes it over
-    gc.disable()
+def leave_pandas_out() -> None:
+    """Arrow imports pandas when it first makes an array of Python objects, only to ask whether they are pandas's: 0.3 s
+    and 50 MB of a daily run. It looks once, finds nothing, and looks again only when it is asked for a frame."""
+    if "pandas" in sys.modules:
+        return
+    sys.meta_path.insert(0, NoPandas)
     try:
-        yield
+        pa.array([None])
     finally:
-        gc.enable()
-        gc.unfreeze()
+        sys.meta_path.remove(NoPandas)
 
 
-def take(page: Page, rules: Rules, harvest: Harvest, batch: Batch) -> None:
-    """Transform a page. Its rows go to the batch, all else is counted or rejected."""
-    collected_at = collected_at_of(page)
-    for index, post in enumerate(page.posts):
-        harvest.posts_in += 1
-        try:
-            row = row_of(post, page, collected_at)
-        except RowError as error:
-            reject(day_of_post(post), str(error), page.whole_post(index), rules, harvest)
-            continue
-        if reason := reason_to_leave_out(row, rules):
-            harvest.left_out[reason] += 1
-            continue
-        post_id, history = int(row[0]), row[EDIT_HISTORY_IDS]
-        harvest.left_out["duplicates"] += post_id in batch
-        batch[post_id] = row  # the later copy: its metrics are newer
-        if history:  # not every copy has one
-            harvest.note_versions(post_id, row[CREATED_AT].date(), history)
+class NoPandas:
+    """Among the finders of modules: pandas isn't installed."""
 
-
-def bring_in(batch: Batch, check: Any, rules: Rules, harvest: Harvest) -> None:
-    """Check the rows of a batch and store those that pass."""
-    rows = list(batch.values())
-    table, failures = schema.validate(rows, check)
-    for index, reason in failures.items():
-        row = dict(zip(COLUMN_NAMES, rows[index], strict=True))
-        reject(row["created_at"].date(), reason, row, rules, harvest)
-    harvest.rows.add(table)
-
-
-def reject(day: date | None, reason: str, post: JsonObject, rules: Rules, harvest: Harvest) -> None:
-    """Keep a post that can't be a row, unless it is of a day that isn't asked for."""
-    if day and rules.days and day not in rules.days:
-        harvest.left_out["other_days"] += 1
-    else:
-        harvest.rejects.add(day, reason, post)
+    @staticmethod
+    def find_spec(name: str, *_others: object) -> None:
+        if name == "pandas":
+            raise ImportError(name)
 
 
 def refuse_too_many(harvest: Harvest, unreadable: int, max_reject_percent: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import IO
 
@@ -20,12 +20,13 @@ class Rejects:
         self._known_days: dict[date, date] = {}  # one object per day, not per line
         self.reasons: dict[date | None, Counter[str]] = {}
 
-    def add(self, day: date | None, reason: str, post: JsonObject) -> None:
-        """`day`: the UTC day of the post, None if nothing tells. `post`: as it came, or the row."""
-        day = self._known_days.setdefault(day, day) if day else None
-        self._file.write(rejected_line(reason, post))
-        self._days.append(day)
-        self.reasons.setdefault(day, Counter())[reason] += 1
+    def add_lines(self, lines: Iterable[tuple[date | None, str, bytes]]) -> None:
+        """Keep these. Of each the UTC day of the post (None if nothing tells), the reason, and its line."""
+        for day, reason, line in lines:
+            known_day = self._known_days.setdefault(day, day) if day else None
+            self._file.write(line)
+            self._days.append(known_day)
+            self.reasons.setdefault(known_day, Counter())[reason] += 1
 
     def __len__(self) -> int:
         return len(self._days)

@@ -103,7 +103,7 @@ def row_of(post: JsonObject, page: Page, collected_at: datetime | None) -> Row:
         collected_at,
         media_types,
         media_urls,
-        article_title_of(post),
+        title_of(post.get("article_title"), post.get("article")),
         place_of(post, page),
     )
 
@@ -284,9 +284,9 @@ def address_of(medium: JsonObject) -> Any:
     return medium.get("url") or best or medium.get("preview_image_url")
 
 
-def article_title_of(post: JsonObject) -> str | None:
-    """The title of a long article. X describes neither field: the title is taken as text, or as `title` within."""
-    for value in (post.get("article_title"), post.get("article")):
+def title_of(*values: Any) -> str | None:
+    """The title of a long article. X describes neither of its fields: it is taken as text, or as `title` within."""
+    for value in values:
         title = value.get("title") if isinstance(value, dict) else value
         if isinstance(title, str):
             return text_or_none(unescape(title))

@@ -1,16 +1,16 @@
 """Rows on the disk, in memory only their ids and times: millions of rows in the memory of some thousands.
 
-Rows come in batches, in the order of reading, and each batch is sorted and written to one temporary file in small
+Rows come in portions, in the order of reading, and each portion is sorted and written to one temporary file in small
 blocks. When all are there, `decide` says which of them stay; then days are read back in order, a chunk at a time. For a
 chunk only the blocks that hold its rows are read: a few when pages came in order of time, as X gives them, and some
-from each batch when they didn't.
+from each portion when they didn't.
 """
 
 from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import date, timedelta
 from typing import IO
 
@@ -20,8 +20,8 @@ import pyarrow as pa
 
 from .rows import Rules
 
-BLOCK_ROWS = 250  # what is read at least to get a row back
-CHUNK_ROWS = 5_000  # what is handed out at once: about 5 MB
+BLOCK_ROWS = 500  # what is read at least to get a row back
+CHUNK_ROWS = 20_000  # what is handed out at once: about 15 MB; a row group of Parquet
 BLOCKS_AT_HAND = CHUNK_ROWS // BLOCK_ROWS
 DAY_MS = 86_400_000
 EPOCH = date(1970, 1, 1)
@@ -31,13 +31,13 @@ UInt64s = npt.NDArray[np.uint64]
 
 
 class RowStore:
-    """Rows of one landing in a temporary file. Rows are numbered as they are stored, across all batches."""
+    """Rows of one landing in a temporary file. Rows are numbered as they are stored, across all portions."""
 
     def __init__(self, file: IO[bytes], schema: pa.Schema) -> None:
         self._file = file
         self._schema = schema
-        self._starts: list[int] = []  # of each batch: the number of its first row
-        self._ids: list[UInt64s] = []  # of each batch, in its order: by time and id
+        self._starts: list[int] = []  # of each portion: the number of its first row
+        self._ids: list[UInt64s] = []  # of each portion, in its order: by time and id
         self._times: list[Int64s] = []  # milliseconds since 1970 (UTC)
         self._places: list[tuple[int, int]] = []  # of each block in the file: offset, bytes
         self._first_rows: list[int] = []  # number of each block's first row
@@ -47,7 +47,7 @@ class RowStore:
         self._block = functools.lru_cache(maxsize=BLOCKS_AT_HAND)(self._read_block)
 
     def add(self, table: pa.Table) -> None:
-        """Store a batch, in which no id is twice."""
+        """Store a portion, in which no id is twice."""
         if not table.num_rows:
             return
         ids = table.column("id").cast(pa.uint64()).to_numpy()
@@ -63,12 +63,13 @@ class RowStore:
             self._file.write(content)
             self._rows += block.num_rows
 
-    def note_version(self, post_id: int, first_id: int) -> None:
-        """A copy of this post says that it's a version of another, or (both the same) that it isn't."""
-        if post_id != first_id:
-            self._first_of[post_id] = first_id
-        else:
-            self._first_of.pop(post_id, None)
+    def note_versions(self, first_of: Mapping[int, int]) -> None:
+        """Copies of these posts say that they are versions of others, or (both ids the same) that they aren't."""
+        for post_id, first_id in first_of.items():
+            if post_id != first_id:
+                self._first_of[post_id] = first_id
+            elif self._first_of:
+                self._first_of.pop(post_id, None)
 
     def decide(self, rules: Rules) -> Counter[str]:
         """Decide which rows stay, and return how many don't, by reason."""
@@ -151,11 +152,11 @@ class RowStore:
         """Numbers and ids of the rows with these ids (sorted), in the order of reading."""
         numbers, ids = [np.zeros(0, np.int64)], [np.zeros(0, np.uint64)]
         if len(wanted):
-            for start, of_batch in zip(self._starts, self._ids, strict=True):
-                nearest = np.minimum(np.searchsorted(wanted, of_batch), len(wanted) - 1)
-                hits = np.flatnonzero(wanted[nearest] == of_batch)
+            for start, of_portion in zip(self._starts, self._ids, strict=True):
+                nearest = np.minimum(np.searchsorted(wanted, of_portion), len(wanted) - 1)
+                hits = np.flatnonzero(wanted[nearest] == of_portion)
                 numbers.append(start + hits)
-                ids.append(of_batch[hits])
+                ids.append(of_portion[hits])
         return np.concatenate(numbers), np.concatenate(ids)
 
     # ---- reading them back
@@ -182,7 +183,7 @@ class RowStore:
         blocks, starts = np.unique(block_of_row[by_block], return_index=True)
         pieces = []
         for block, rows in zip(blocks.tolist(), np.split(numbers[by_block], starts[1:]), strict=True):
-            pieces.append(self._block(block).take(pa.array(rows - self._first_rows[block])))
+            pieces.append(rows_of(self._block(block), rows - self._first_rows[block]))
         table = pa.Table.from_batches(pieces, self._schema)
         if np.all(by_block[:-1] < by_block[1:]):
             return table.combine_chunks()
@@ -192,3 +193,11 @@ class RowStore:
         offset, size = self._places[block]
         self._file.seek(offset)
         return pa.ipc.read_record_batch(pa.py_buffer(self._file.read(size)), self._schema)
+
+
+def rows_of(block: pa.RecordBatch, numbers: Int64s) -> pa.RecordBatch:
+    """These rows of a block, ascending. Mostly they follow each other, and nothing has to be copied."""
+    first, last = int(numbers[0]), int(numbers[-1])
+    if last - first == len(numbers) - 1:
+        return block.slice(first, len(numbers))
+    return block.take(pa.array(numbers))

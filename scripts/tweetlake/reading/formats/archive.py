@@ -16,6 +16,7 @@ from ...raw import JsonObject, Page, objects
 from ...times import moment_of
 from .v1 import LINK_TO_POST, id_in, iso_time, object_in, page_of_tweets
 
+ARCHIVE_KIND = "X archive"
 POSTS = ("tweet", "tweets", "community_tweet", "community_tweets")
 LEARNED = ("account", "manifest", "note_tweet")  # what says something about the posts in other files
 OTHERS = {
@@ -64,7 +65,7 @@ class Archive:
     def page_of(self, tweets: list[JsonObject]) -> Page:
         """A page of these posts, with what the archive's other files say about them."""
         page = page_of_tweets(tweets)
-        page.kind = "X archive"
+        page.kind = ARCHIVE_KIND
         page.collected_at = self.made_at
         for post, tweet in zip(page.posts, tweets, strict=True):
             if "author_id" not in post:

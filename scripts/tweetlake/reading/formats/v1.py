@@ -76,6 +76,7 @@ def page_of_tweets(tweets: list[JsonObject], document: Any = None) -> Page:
 def post_of(tweet: JsonObject) -> JsonObject:
     """One post of v1.1 in the shape of v2, without what isn't known."""
     extended = object_in(tweet, "extended_tweet")
+    place = object_in(tweet, "place").get("full_name")
     texts = (extended.get("full_text"), tweet.get("full_text"), tweet.get("text"))
     countries = tweet.get("withheld_in_countries")
     post = {
@@ -89,6 +90,8 @@ def post_of(tweet: JsonObject) -> JsonObject:
         "referenced_tweets": references_of(tweet),
         "possibly_sensitive": tweet.get("possibly_sensitive"),
         "entities": entities_of(extended if isinstance(extended.get("entities"), dict) else tweet),
+        "attachments": attachments_of(extended) or attachments_of(tweet),
+        "geo": None if place is None else {"full_name": place},
         "edit_history_tweet_ids": object_in(tweet, "edit_history").get("edit_tweet_ids"),
         "withheld": {"country_codes": countries} if isinstance(countries, list) else None,
     }
@@ -120,15 +123,38 @@ def entities_of(tweet: JsonObject) -> JsonObject | None:
     return {
         "hashtags": [{"tag": tag.get("text")} for tag in objects(entities.get("hashtags"))],
         "mentions": [{"username": user.get("screen_name")} for user in objects(entities.get("user_mentions"))],
-        "urls": sorted(links, key=place_of),
+        "urls": sorted(links, key=start_of),
     }
 
 
-def place_of(entity: JsonObject) -> int:
-    """Where it begins in the text; archives write the number as text."""
+def start_of(entity: JsonObject) -> int:
+    """Where it begins in the text."""
     indices = entity.get("indices")
-    first = str(indices[0]) if isinstance(indices, list) and indices else ""
-    return int(first) if first.isascii() and first.isdecimal() and len(first) < 9 else 0
+    return number_of(indices[0]) if isinstance(indices, list) and indices else 0
+
+
+def number_of(value: Any) -> int:
+    """A small number; archives write it as text. 0 for anything else."""
+    text = str(value) if isinstance(value, str | int) else ""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 12 else 0
+
+
+def attachments_of(tweet: JsonObject) -> JsonObject | None:
+    """Photos, videos and GIFs, as `twarc2 flatten` writes them; `entities` has the first photo only."""
+    for name in ("extended_entities", "entities"):
+        if found := objects(object_in(tweet, name).get("media")):
+            return {"media": [medium_of(medium) for medium in found]}
+    return None
+
+
+def medium_of(medium: JsonObject) -> JsonObject:
+    """A medium under the names of v2. The picture of a video is only its preview."""
+    address = "url" if medium.get("type") == "photo" else "preview_image_url"
+    variants = [
+        variant | {"bit_rate": number_of(variant.get("bitrate"))}
+        for variant in objects(object_in(medium, "video_info").get("variants"))
+    ]
+    return {"type": medium.get("type"), address: medium.get("media_url_https"), "variants": variants}
 
 
 def is_cut(tweet: JsonObject) -> bool:

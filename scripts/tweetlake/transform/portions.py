@@ -1,0 +1,158 @@
+"""What becomes of some pages by themselves: a table of rows, and where every other post went.
+
+A portion depends on its pages alone. One after the other is made, so that memory doesn't grow with the pages.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ..columns import COLUMN_NAMES, Row
+from ..raw import JsonObject, Page
+from . import schema
+from .quick import quick_row_of
+from .rejects import rejected_line
+from .rows import (
+    CREATED_AT,
+    EDIT_HISTORY_IDS,
+    RowError,
+    Rules,
+    collected_at_of,
+    day_of_id,
+    day_of_post,
+    reason_to_leave_out,
+    row_of,
+)
+
+PORTION_POSTS = 20_000  # checked and stored at once: about 15 MB
+PIECE_ROWS = 2_500  # made into columns at once: Python's objects take ten times more than Arrow's
+
+
+@dataclass
+class Portion:
+    """The rows of some pages, checked, each id once; and what else was there."""
+
+    table: pa.Table
+    posts_in: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
+    rejects: list[tuple[date | None, str, bytes]] = field(default_factory=list)  # day, reason, line of rejected.jsonl
+    first_of: dict[int, int] = field(default_factory=dict)  # what the last copy of each post says: id -> first version
+    superseded: dict[date, set[str]] = field(default_factory=dict)  # by day of an edit: older versions of other days
+
+
+def cut(pages: Iterable[Page]) -> Iterator[Iterator[Page]]:
+    """The pages in portions, each read while it is made. A portion has to be read to its end before the next."""
+    waiting = iter(pages)
+    for page in waiting:
+        yield portion_of(page, waiting)
+
+
+def portion_of(first: Page, others: Iterator[Page]) -> Iterator[Page]:
+    """This page, and as many of the others as make a portion."""
+    yield first
+    posts = len(first.posts)
+    while posts < PORTION_POSTS and (page := next(others, None)):
+        yield page
+        posts += len(page.posts)
+
+
+def make_portion(pages: Iterable[Page], rules: Rules, day: date | None) -> Portion:
+    """Transform and check these pages. `day`: the UTC day all posts must be of, None for any."""
+    maker = Maker(rules)
+    with no_search_for_cycles():
+        for page in pages:
+            maker.take(page)
+        return maker.finish(day)
+
+
+@contextlib.contextmanager
+def no_search_for_cycles() -> Iterator[None]:
+    """Python looks for cycles of objects whenever some thousands were made. Parsed pages have none, and looking through
+    them again and again was a fifth of the time."""
+    gc.freeze()  # what is there now stays: the look at the end passes it over
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.collect()
+        gc.unfreeze()
+
+
+class Maker:
+    """A portion in the making."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._rows: list[Row] = []
+        self._pieces: list[pa.Table] = []
+        self._portion = Portion(schema.table_of([]))
+
+    def take(self, page: Page) -> None:
+        """Transform a page. Its rows are kept, all else is counted or rejected."""
+        self._portion.posts_in += len(page.posts)
+        collected_at = collected_at_of(page)
+        make: Callable[..., Row] = quick_row_of if page.is_plain else row_of
+        for index, post in enumerate(page.posts):
+            try:
+                row = make(post, page, collected_at)
+            except RowError as error:
+                self._reject(day_of_post(post), str(error), page.whole_post(index))
+                continue
+            if reason := reason_to_leave_out(row, self._rules):
+                self._portion.left_out[reason] += 1
+                continue
+            self._rows.append(row)
+            if history := row[EDIT_HISTORY_IDS]:  # not every copy has one
+                self._note_versions(int(row[0]), row[CREATED_AT].date(), history)
+        if len(self._rows) >= PIECE_ROWS:
+            self._make_piece()
+
+    def finish(self, day: date | None) -> Portion:
+        """Of each post the last copy, checked."""
+        self._make_piece()
+        portion, everything = self._portion, pa.concat_tables(self._pieces).combine_chunks()
+        table = last_copies(everything)
+        portion.left_out["duplicates"] += everything.num_rows - table.num_rows
+        portion.table, failures = schema.check(table, day)
+        for index, reason in failures.items():
+            (row,) = table.slice(index, 1).to_pylist()
+            self._reject(row["created_at"].date(), reason, {name: row[name] for name in COLUMN_NAMES})
+        return portion
+
+    def _note_versions(self, post_id: int, day: date, history: list[str]) -> None:
+        """A copy says which versions its post has, oldest first. `day`: of the copy."""
+        self._portion.first_of[post_id] = int(history[0])
+        if len(history) > 1:
+            older = {version for version in history if int(version) < post_id}
+            of_other_days = {version for version in older if day_of_id(int(version)) not in (day, None)}
+            self._portion.superseded.setdefault(day, set()).update(of_other_days)
+
+    def _make_piece(self) -> None:
+        self._pieces.append(schema.table_of(self._rows))
+        self._rows.clear()
+
+    def _reject(self, day: date | None, reason: str, post: JsonObject) -> None:
+        """Keep a post that can't be a row, unless it is of a day that isn't asked for."""
+        if day and self._rules.days and day not in self._rules.days:
+            self._portion.left_out["other_days"] += 1
+        else:
+            self._portion.rejects.append((day, reason, rejected_line(reason, post)))
+
+
+def last_copies(table: pa.Table) -> pa.Table:
+    """Of each id the last row: metrics of a later copy are newer."""
+    ids: Any = table.column("id").cast(pa.uint64()).to_numpy()
+    _, from_the_end = np.unique(ids[::-1], return_index=True)
+    if len(from_the_end) == len(ids):
+        return table
+    return table.take(pa.array(np.sort(len(ids) - 1 - from_the_end)))
