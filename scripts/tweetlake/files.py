@@ -34,8 +34,9 @@ def require_room(folder: Path, needed_bytes: int) -> None:
     disk = os.statvfs(folder)
     free_bytes = disk.f_bavail * disk.f_frsize
     if free_bytes < needed_bytes:
+        free_mib, needed_mib = free_bytes / 2**20, needed_bytes / 2**20
         raise DiskFullError(
-            f"{folder} has {free_bytes / 2**20:.1f} MiB of room; the next page may need {needed_bytes / 2**20:.1f} MiB.",
+            f"{folder} has {free_mib:.1f} MiB of room; the next page may need {needed_mib:.1f} MiB.",
             hint="Make room there, or set TWITTER_ETL_STATE_DIR to a folder on a larger disk.",
         )
 
