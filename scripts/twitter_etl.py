@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -134,7 +134,7 @@ def run_from_x(settings: Settings, destination: Destination, deadline: float, sp
     from tweetlake.extract.spool import Spool
     from tweetlake.extract.window import windows_of
 
-    accounts = Accounts(settings.state_dir, settings.base_url)
+    accounts = Accounts(settings.state_dir, settings.base_url, settings.accept_id)
     landed = landed_days(settings, destination, accounts)
     summary.already_landed += map(str, landed)
     windows = windows_of(settings, utc_now(), landed)
@@ -168,9 +168,14 @@ def landed_days(settings: Settings, destination: Destination, accounts: Accounts
 
     source, guard = settings.source, guard_of(settings, destination)
     known = accounts.known(source.account) if source.account else None
-    origin = Origin.of(source.account, (known or {}).get("id"), source.query)
+    account_id = source.account_id or (known or {}).get("id")
+    origin = Origin.of(None if source.account_id else source.account, account_id, source.query)
     coming = Coming(origin, kinds_of(settings), bool(settings.latest), settings.newest)
     landed = []
+    if source.account and not accounts.last_id(source.account):
+        before = [settings.days[0] - timedelta(days=1)] if settings.days else []
+        if user_id := guard.id_of(source.account, [*settings.days, *before]):
+            accounts.expect(source.account, user_id)
     for day in settings.days or (settings.run_day,):
         if manifest := guard.landed_manifest(day, replace(coming, is_over=is_over(source, day, utc_now()))):
             landed.append(day)
@@ -274,7 +279,8 @@ def facts_of(
     """What the manifest says about how the rows came to be."""
     source, drain, counts = settings.source, recording.drain, recording.counts
     if drain:
-        origin = drain.facts() | {"account": source.account, "account_id": drain.account.get("id")}
+        account = drain.account.get("username") if source.account_id else source.account
+        origin = drain.facts() | {"account": account, "account_id": drain.account.get("id")}
     else:
         origin = {"from_raw": True, **Spend().as_dict(), **origin_of(settings, recording).facts()}
     if settings.latest:

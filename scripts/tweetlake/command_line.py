@@ -53,7 +53,14 @@ def build_parser() -> Parser:
         allow_abbrev=False,
     )
     source = parser.add_argument_group("what to collect (one of)")
-    source.add_argument("--account", metavar="NAME", help="posts of this account, without the @")
+    source.add_argument(
+        "--account", metavar="NAME", help="posts of this account: its name, id:NUMBER or https://x.com/NAME"
+    )
+    source.add_argument(
+        "--accept-id",
+        metavar="ID",
+        help="the account's name belongs to the user with this id now: go on with its posts (see exit code 8)",
+    )
     source.add_argument("--query", metavar="Q", help="posts found by this search, in X's query language")
     source.add_argument(
         "--from-raw",
@@ -80,6 +87,12 @@ def build_parser() -> Parser:
         "--replace",
         action="store_true",
         help="put it also over another source's day, or over a more complete one; its raw pages are kept beside",
+    )
+    where.add_argument(
+        "--land-incomplete",
+        action="store_true",
+        help="when X stops showing the account halfway (protected, suspended, deleted): land what came and was paid "
+        "for; the manifest says that it is incomplete, and why",
     )
     which = parser.add_argument_group("which posts")
     which.add_argument(

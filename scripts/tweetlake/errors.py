@@ -16,6 +16,7 @@ EXIT_CODES: tuple[tuple[int, str], ...] = (
     (7, "the bucket or folder is unavailable"),
     (8, "bad data: too many rejected rows, an answer of errors only, nothing readable"),
     (9, "budget: --max-cost or the budget of the month doesn't allow the next request"),
+    (10, "this machine's disk is full"),
 )
 
 
@@ -88,6 +89,16 @@ class BadDataError(EtlError):
     """What came can't be trusted or isn't there."""
 
     exit_code = 8
+
+
+class GoneError(BadDataError):
+    """X shows the account's posts no more: it is protected, suspended or deleted."""
+
+
+class DiskFullError(EtlError):
+    """This machine's disk is full: room may be made before the next try."""
+
+    exit_code = 10
 
 
 class Stopped(KeyboardInterrupt):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gzip
 import hashlib
 import json
@@ -14,15 +15,29 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .errors import UsageError
+from .errors import DiskFullError, EtlError, UsageError
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
-def disk_error(place: object, error: OSError) -> UsageError:
-    """This machine's own disk fails, which another try won't change."""
-    return UsageError(
+def disk_error(place: object, error: OSError) -> EtlError:
+    """This machine's own disk fails. A full one may have room later; all else another try won't change."""
+    kind = DiskFullError if error.errno in NO_ROOM else UsageError
+    return kind(
         f"{place} can't be used: {error.strerror or error}.",
         hint="Make room there, or set TWITTER_ETL_STATE_DIR (or TMPDIR) to a folder of this user.",
     )
+
+
+def require_room(folder: Path, needed_bytes: int) -> None:
+    """Raise DiskFullError when the folder's disk has less room for this user."""
+    disk = os.statvfs(folder)
+    free_bytes = disk.f_bavail * disk.f_frsize
+    if free_bytes < needed_bytes:
+        raise DiskFullError(
+            f"{folder} has {free_bytes / 2**20:.1f} MiB of room; the next page may need {needed_bytes / 2**20:.1f} MiB.",
+            hint="Make room there, or set TWITTER_ETL_STATE_DIR to a folder on a larger disk.",
+        )
 
 
 @contextlib.contextmanager

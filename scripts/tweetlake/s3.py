@@ -63,7 +63,7 @@ class S3:
         )
         client = cast("BaseClient", boto3.client("s3", config=config))
         if proxy := proxy_for(client.meta.endpoint_url):
-            proxy.check()
+            proxy.check("S3", DestinationError)
         events = client.meta.events
         events.register_first("needs-retry.s3", self._give_up)
         for operation in ("PutObject", "CreateMultipartUpload"):
@@ -139,7 +139,7 @@ class S3:
             through = f" through {proxy}"
             hint = f"Check the proxy, or name S3's host in NO_PROXY. {DEFAULT_HINT}"
             if isinstance(error, ProxyConnectionError):
-                hint = "Start or correct the proxy, or name S3's host in NO_PROXY; then run it again."
+                hint = proxy.dead_hint("S3")
         if self._seconds_left <= 0:
             hint = f"It wasn't tried again, as TWITTER_ETL_DEADLINE_SECONDS are over. {hint}"
         return DestinationError(f"{what} can't be reached{through}: {error}", hint=hint)

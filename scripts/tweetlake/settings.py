@@ -17,6 +17,10 @@ from .errors import CredentialsError, UsageError
 
 DEFAULT_BASE_URL = "https://api.x.com"
 ACCOUNT_PATTERN = re.compile(r"[A-Za-z0-9_]{1,15}")
+ID_PATTERN = re.compile(r"[1-9]\d{0,18}", re.ASCII)
+# X's own pages, which have the form of an account's (https://x.com/search?q=...), and the tabs of an account's page.
+PAGES_OF_X = {"compose", "explore", "hashtag", "home", "i", "intent", "messages", "search", "settings", "share"}
+TABS = {"with_replies", "media", "highlights", "articles"}
 SOURCE_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 BUCKET_PATTERN = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -58,7 +62,7 @@ class Source:
     """Whose posts: those of one account or one search, and which kinds of them. --from-raw has neither of the two; an
     account only where an archive doesn't say whose it is."""
 
-    account: str | None = None
+    account: str | None = None  # a name, or id:NUMBER
     query: str | None = None
     name: str | None = None  # source=NAME/ in the lake
     include_replies: bool = False
@@ -69,6 +73,19 @@ class Source:
     def label(self) -> str:
         """A short name for messages and file names."""
         return self.name or self.account or ("query" if self.query else "raw")
+
+    @property
+    def account_id(self) -> str | None:
+        """The account's number, where the user has given that instead of a name."""
+        account = self.account or ""
+        return account.removeprefix("id:") if account.startswith("id:") else None
+
+    @property
+    def called(self) -> str:
+        """For messages."""
+        if self.account_id:
+            return f"the user with the id {self.account_id}"
+        return f"@{self.account}" if self.account else "the search"
 
 
 @dataclass(frozen=True)
@@ -111,6 +128,8 @@ class Settings:
     plan: bool = False  # only say what it would cost
     max_cost_usd: float | None = None  # of this run
     monthly_budget_usd: float | None = None  # of all runs of a calendar month, UTC
+    land_incomplete: bool = False  # what came before X stopped showing the account
+    accept_id: str | None = None  # whose the name is now, as the user knows
     app_owner: str | None = None  # the account that owns the X app: its own posts are cheaper
 
     @property
@@ -136,7 +155,8 @@ def read_settings(
     if ca_bundle := environ.get("SSL_CERT_FILE"):
         environ.setdefault("REQUESTS_CA_BUNDLE", ca_bundle)  # requests and botocore read only this one
     check_sources(args)
-    account = check_account(args.account) if args.account is not None else None
+    account = account_of(args.account) if args.account is not None else None
+    check_id_options(args, account)
     for option in ("latest", "limit"):
         if getattr(args, option) is not None and getattr(args, option) < 1:
             raise UsageError(f"--{option} must be 1 or more.")
@@ -148,6 +168,10 @@ def read_settings(
         raise UsageError("--archive asks the API, --from-raw doesn't.", hint="Give one of them.")
     if args.again and args.from_raw:
         raise UsageError("--again asks X anew, --from-raw never asks it.", hint="Leave --again out.")
+    if args.land_incomplete and (args.again or args.from_raw):
+        raise UsageError(
+            "--land-incomplete goes with neither --again nor --from-raw.", hint="Leave it out, or leave them out."
+        )
     if args.plan and args.from_raw:
         raise UsageError("--plan: --from-raw asks nobody and costs nothing.", hint="Leave --plan out.")
     if args.to is None and not args.plan:
@@ -190,6 +214,8 @@ def read_settings(
         else usd_of(
             "TWITTER_ETL_MONTHLY_BUDGET_USD", environ.get("TWITTER_ETL_MONTHLY_BUDGET_USD", "").strip() or None
         ),
+        land_incomplete=args.land_incomplete,
+        accept_id=args.accept_id,
         app_owner=check_account(owner, "X_APP_OWNER") if (owner := environ.get("X_APP_OWNER", "").strip()) else None,
     )
 
@@ -321,6 +347,36 @@ def check_account(text: str, setting: str = "--account") -> str:
             f"{setting} {text!r} isn't an X user name.", hint="It has 1 to 15 letters, digits or '_', e.g. nasa."
         )
     return name
+
+
+def account_of(text: str) -> str:
+    """What --account may be: a name, id:NUMBER, or the address of an account's page. Returns the name, or id:NUMBER."""
+    number = text.strip().removeprefix("id:")
+    if number != text.strip():
+        if not ID_PATTERN.fullmatch(number):
+            raise UsageError(f"--account {text!r} isn't an id.", hint="Write it like id:11348282.")
+        return f"id:{number}"
+    match = re.fullmatch(r"(?:https?://)?(?:www\.|mobile\.)?(?:x|twitter)\.com(?:/(.*))?", text.strip(), re.IGNORECASE)
+    if not match:
+        return check_account(text)
+    name, *rest = re.split(r"[?#]", match[1] or "")[0].rstrip("/").split("/")
+    if name == "i" and rest[:1] == ["user"] and len(rest) == 2 and ID_PATTERN.fullmatch(rest[1]):
+        return f"id:{rest[1]}"
+    if name.lower() in PAGES_OF_X or not name or (rest and (len(rest) > 1 or rest[0].lower() not in TABS)):
+        raise UsageError(f"--account {text!r} isn't an account's page.", hint="Give the name, or https://x.com/NAME.")
+    return check_account(name)
+
+
+def check_id_options(args: argparse.Namespace, account: str | None) -> None:
+    """Ids are asked of X: raw pages have names. Raises UsageError."""
+    if args.from_raw and (account or "").startswith("id:"):
+        raise UsageError("--from-raw takes an account's name, not its id.", hint="Write --account NAME.")
+    if args.accept_id is None:
+        return
+    if not ID_PATTERN.fullmatch(args.accept_id):
+        raise UsageError(f"--accept-id {args.accept_id!r} isn't an id.", hint="Give the number from the message.")
+    if not account or args.from_raw or account.startswith("id:"):
+        raise UsageError("--accept-id belongs to the name of an --account.", hint="Leave it out.")
 
 
 def check_name(text: str, setting: str = "--name") -> None:

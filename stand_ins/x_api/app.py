@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from email.utils import format_datetime
 from itertools import takewhile
 from typing import Any, cast
 from urllib.parse import parse_qsl
@@ -126,6 +127,7 @@ def _view(simulator: Simulator, endpoint: Endpoint) -> Callable[[Request], Await
             headers.update(body.headers)
             body = body.body
         simulator.requests.append(ReceivedRequest(request.method, path, query, status, fault.name if fault else ""))
+        headers["date"] = format_datetime(simulator.clock(), usegmt=True)
         return _response(status, body, headers, fault)
 
     return view

@@ -25,7 +25,9 @@ class Tokens:
     first_refresh_token: str
     refreshes: int = 0
     delay_seconds: float = 0.0  # between voiding the old pair and answering with the new one
+    has_grace: bool = False  # an old refresh token works once more, until the new one is used
     _refresh_token: str = ""
+    _old_refresh_token: str = ""
     _access: dict[str, float] = field(default_factory=dict)  # token -> when it ends, in seconds since 1970
     _numbers: Any = field(default_factory=lambda: count(1))
 
@@ -33,6 +35,8 @@ class Tokens:
         """As just authorized."""
         self.refreshes = 0
         self.delay_seconds = 0.0
+        self.has_grace = False
+        self._old_refresh_token = ""
         self._refresh_token = self.first_refresh_token
         self._access.clear()
 
@@ -59,11 +63,13 @@ class Tokens:
         if form.get("grant_type") != "refresh_token":
             raise refused(400, "unsupported_grant_type", "Value passed for the grant_type was invalid.")
         token = form.get("refresh_token", "")
-        if not token or not hmac.compare_digest(token.encode(), self._refresh_token.encode()):
+        good = [self._refresh_token, self._old_refresh_token if self.has_grace else ""]
+        if not token or not any(hmac.compare_digest(token.encode(), each.encode()) for each in good):
             raise refused(400, "invalid_request", "Value passed for the token was invalid.")
         number = next(self._numbers)
         self._access.clear()
         self._access[f"simulated-oauth2-access-{number}"] = time.time() + ACCESS_TOKEN_SECONDS
+        self._old_refresh_token = self._refresh_token
         self._refresh_token = f"simulated-oauth2-refresh-{number}"
         self.refreshes += 1
         return {

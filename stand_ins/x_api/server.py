@@ -46,6 +46,7 @@ def make_server(simulator: Simulator) -> uvicorn.Server:
         lifespan="off",
         log_level="critical",
         access_log=False,
+        date_header=False,  # of the simulated clock: see app.py
         timeout_graceful_shutdown=1,
     )
     return uvicorn.Server(config)

@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import BadDataError
+from ..errors import BadDataError, GoneError
 from ..raw import JsonObject, Page, error_kind, objects, page_of
 from ..settings import Source
 from ..times import iso, utc_now
@@ -31,10 +31,13 @@ class Accounts:
 
     state_dir: Path
     base_url: str
+    accept_id: str | None = None  # whose the name is now, as the user knows
 
     def known(self, name: str) -> JsonObject | None:
         """{"id", "username"} of the account if it was looked up lately."""
         entry = self._read().get(self._key(name))
+        if self.accept_id and self.last_id(name) != self.accept_id:
+            return None
         fresh_since = iso(utc_now() - USER_ID_KEPT) or ""
         if isinstance(entry, dict) and entry.get("id") and str(entry.get("seen_at", "")) > fresh_since:
             return {"id": entry["id"], "username": entry.get("username")}
@@ -43,11 +46,21 @@ class Accounts:
     def remember(self, name: str, account: JsonObject) -> None:
         self._write(self._read() | {self._key(name): {**account, "seen_at": iso(utc_now())}})
 
+    def last_id(self, name: str) -> str | None:
+        """The id that the account had when it was last looked up, however long ago."""
+        entry = self._read().get(self._key(name))
+        return str(entry["id"]) if isinstance(entry, dict) and entry.get("id") else None
+
+    def expect(self, name: str, user_id: str) -> None:
+        """A manifest knows the id, the cache doesn't: it still has to be looked up."""
+        if self.last_id(name) is None:
+            self._write(self._read() | {self._key(name): {"id": user_id, "seen_at": ""}})
+
     def forget(self, name: str) -> None:
-        """The id isn't valid any more: look it up next time."""
+        """The id may not be valid any more: look it up next time, and see whether it has changed."""
         known = self._read()
-        if known.pop(self._key(name), None):
-            self._write(known)
+        if isinstance(entry := known.get(self._key(name)), dict):
+            self._write(known | {self._key(name): entry | {"seen_at": ""}})
 
     def _key(self, name: str) -> str:
         """Names are the same in any case."""
@@ -81,28 +94,48 @@ class Accounts:
 def look_up(drain: Drain, name: str) -> JsonObject:
     """{"id", "username"} of the account: known from before, or from X for 0.010 USD. Raises BadDataError for one that
     gives no posts."""
-    accounts, window = drain.accounts, drain.window
+    accounts, window, source = drain.accounts, drain.window, drain.window.source
     if account := accounts.known(name):
         return account
     least, user_usd = window.endpoint.min_results, PRICE_USD["user"]
     # Useless without a page: both must be affordable.
     drain.budget.posts_within(drain.key("user"), least, least, window.worst_post_usd, first_usd=user_usd)
     with drain.bracket("user", user_usd) as bill:
-        document = drain.client.user(username=name, user_fields=["protected"])
+        asked = {"id": source.account_id} if source.account_id else {"username": name}
+        document = drain.client.user(**asked, user_fields=["protected"])
         user = next(iter(objects(document.get("data"))), {})
         if not user:
-            refuse_errors_only(page_of(document), accounts, window.source)
+            refuse_errors_only(page_of(document), accounts, source)
         if not user.get("id"):
-            raise BadDataError(f"X knows no account @{name}.", hint="Check the name in a browser.")
+            raise BadDataError(f"X doesn't know {source.called}.", hint="Check the name in a browser.")
         bill.add_user()
-    if user.get("protected") and window.source.archive:  # a search leaves it out without a word; a timeline says so
+    if user.get("protected") and source.archive:  # a search leaves it out without a word; a timeline says so
         raise BadDataError(
-            f"X gives no posts: @{name} is protected, and the archive shows public posts only.",
+            f"X gives no posts: {source.called} is protected, and the archive shows public posts only.",
             hint="Ask for its timeline, without --archive and as a user that follows it.",
         )
     account = {"id": str(user["id"]), "username": str(user.get("username") or name)}
+    refuse_another_id(accounts, name, account["id"])
     accounts.remember(name, account)
     return account
+
+
+def refuse_another_id(accounts: Accounts, name: str, user_id: str) -> None:
+    """Raise BadDataError when the name is somebody else's now: the table would be of two people."""
+    if (expected := accounts.accept_id or accounts.last_id(name)) in (None, user_id):
+        return
+    if accounts.accept_id:
+        raise BadDataError(
+            f"@{name} is user {user_id}, not user {expected} of --accept-id.",
+            kept="No post was asked for, and nothing was written.",
+            hint="Look the name up in a browser, and correct --accept-id.",
+        )
+    raise BadDataError(
+        f"@{name} is user {user_id} now; it was user {expected}: another person may have taken the name over.",
+        kept="No post was asked for, and nothing was written.",
+        hint=f"Look it up in a browser. --accept-id {user_id} goes on with the new user; --account id:{expected} asks "
+        "for the old one, whatever its name is.",
+    )
 
 
 def refuse_errors_only(page: Page, accounts: Accounts, source: Source) -> None:
@@ -112,15 +145,15 @@ def refuse_errors_only(page: Page, accounts: Accounts, source: Source) -> None:
     kind = error_kind(page.errors[0])
     if kind in ("not-found", "suspended") and source.account:
         accounts.forget(source.account)
-    who = f"@{source.account}" if source.account else "the search"
     meaning = {
         "not-found": "doesn't exist",
         "suspended": "is suspended",
         "not-authorized": "is protected, or not open to this app",
     }.get(kind, f"got an error of kind {kind}")
     detail = page.errors[0].get("detail") or page.errors[0].get("message") or ""
-    raise BadDataError(
-        f"X gives no posts: {who} {meaning} ({detail}).", hint="Check the name in a browser; nothing was written."
+    raise GoneError(
+        f"X gives no posts: {source.called} {meaning} ({detail}).",
+        hint="Check the name in a browser; nothing was written.",
     )
 
 
@@ -132,6 +165,7 @@ def refuse_strangers(drain: Drain, page: Page) -> None:
         return
     drain.accounts.forget(name)
     raise BadDataError(
-        f"X gives posts of user {strangers[0]} for @{name}, who was user {known}.",
-        hint="Has the name another owner now? Look it up in a browser; the next run asks X for the id again.",
+        f"X gives posts of user {strangers[0]} for {drain.window.source.called}, who was user {known}.",
+        hint="Has the name another owner now? Look it up in a browser; the next run asks X for the id again, and "
+        "--accept-id ID goes on with another user's.",
     )

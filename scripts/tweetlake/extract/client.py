@@ -20,12 +20,15 @@ import tenacity
 import tweepy
 
 from ..errors import RateLimitedError, UsageError, XUnavailableError
+from ..proxies import proxy_for
 from ..raw import JsonObject, parse_json
 from ..settings import Settings
+from ..times import utc_now
+from .clock import XClock
 from .endpoints import ARCHIVE, TIMELINE
 from .oauth2 import Tokens
 from .prices import Spend
-from .refusals import NEVER_SENT, body_of, classify, reason_of
+from .refusals import NEVER_SENT, body_of, classify, is_plain_http, proxy_reason, reason_of, untrusted
 from .window import Window
 
 log = logging.getLogger(__name__)
@@ -40,7 +43,11 @@ TOKEN_ROUTE = "/2/oauth2/token"  # noqa: S105 (an address)
 
 
 class TransientError(Exception):
-    """Worth another try."""
+    """Worth another try. `hint`: the next step when none helps; "": the usual one."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 @dataclass(frozen=True)
@@ -73,12 +80,16 @@ class XClient(tweepy.Client):  # type: ignore[misc]
             return_type=requests.Response,
         )
         self.base_url = settings.base_url
+        self.proxy = proxy_for(self.base_url, or_all=True)
+        if self.proxy:
+            self.proxy.check("X", UsageError)
         self.signs = credentials.signs
         self.oauth2 = (credentials.oauth2_client_id or "", credentials.oauth2_client_secret)
         self.tokens: Tokens | None = None
         if credentials.user_context and not self.signs:
             client_id, first = credentials.oauth2_client_id or "", credentials.oauth2_refresh_token or ""
             self.tokens = Tokens(settings.state_dir, client_id, first, self._exchange)
+        self.clock = XClock()
         self._refused_token: str | None = None
         self._archive_asked_at = -ARCHIVE_PAUSE_SECONDS  # of the clock `time.monotonic`
         self.maybe_billed = False  # was an answer of the last request lost on its way? X may have billed it
@@ -149,7 +160,8 @@ class XClient(tweepy.Client):  # type: ignore[misc]
             tries = retrying.statistics.get("attempt_number", 1)
             raise XUnavailableError(
                 f"X didn't answer {question.route} properly: {error} ({tries} tries).",
-                hint=f"See https://docs.x.com/status, and X_API_BASE_URL ({self.base_url}); then run it again.",
+                hint=error.hint
+                or f"See https://docs.x.com/status, and X_API_BASE_URL ({self.base_url}); then run it again.",
             ) from None
 
     def _send(self, question: Question, retrying: tenacity.Retrying) -> requests.Response:
@@ -192,6 +204,7 @@ class XClient(tweepy.Client):  # type: ignore[misc]
     def _transfer(self, method: str, route: str, auth: Any, **content: Any) -> requests.Response:
         """Send once and read the whole answer, whatever it says. Raises TransientError when none comes."""
         lost_before, self.maybe_billed = self.maybe_billed, True  # also if a signal ends it here
+        sent_at = utc_now()
         try:
             # A redirect would carry the token elsewhere (and break a signature), so it's an error later on.
             response: requests.Response = self.session.request(
@@ -206,14 +219,18 @@ class XClient(tweepy.Client):  # type: ignore[misc]
             )
             with response:
                 response._content = self._body(response)
+            if "Age" not in response.headers:  # else it comes from a cache
+                self.clock.note(response.headers.get("Date"), sent_at)
             self.maybe_billed = lost_before
             return response
+        except requests.exceptions.ProxyError as error:  # the proxy hasn't opened the way: nothing was sent to X
+            self.maybe_billed = lost_before
+            if is_plain_http(error) or not self.proxy:
+                raise untrusted(error, self.base_url, self.proxy) from None
+            raise TransientError(f"{self.proxy}: {proxy_reason(error)}", self.proxy.dead_hint("X")) from None
         except requests.exceptions.SSLError as error:
             self.maybe_billed = lost_before
-            raise XUnavailableError(
-                f"The certificate of {self.base_url} isn't trusted: {type(error).__name__}.",
-                hint="Behind a proxy that inspects TLS, set REQUESTS_CA_BUNDLE to its CA.",
-            ) from None
+            raise untrusted(error, self.base_url, self.proxy) from None
         except requests.exceptions.ConnectTimeout:
             self.maybe_billed = lost_before
             raise TransientError(f"no connection within {self.timeout_seconds:g} s") from None
@@ -241,7 +258,10 @@ class XClient(tweepy.Client):  # type: ignore[misc]
             raise TransientError(f"HTTP {response.status_code} from {TOKEN_ROUTE}")
         if response.status_code == 429:
             raise classify(response)
-        return response.status_code, body_of(response) or {}
+        body = body_of(response)
+        if response.status_code == 200 and body is None:
+            raise TransientError(f"the answer of {TOKEN_ROUTE} isn't JSON")
+        return response.status_code, body or {}
 
     def posts_this_month(self) -> int | None:
         """What X has counted for the app's project in this calendar month (UTC), of all its programs; None if it

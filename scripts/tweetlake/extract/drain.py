@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from ..errors import StaleTokenError, UsageError, XUnavailableError
+from ..errors import GoneError, StaleTokenError, UsageError, XUnavailableError
 from ..raw import OWN_KEY, JsonObject, Page, page_of
 from ..times import iso, moment_of, utc_now
 from .accounts import Accounts, look_up, refuse_errors_only, refuse_strangers
@@ -47,6 +47,7 @@ class Drain:
     posts: int = 0
     pages: int = 0
     pages_resumed: int = 0
+    gone: str = ""  # why X stopped showing the posts halfway
     complete: bool = True  # False: cut by --limit or --latest, or by the end of the day's settled part
 
     def facts(self) -> JsonObject:
@@ -58,6 +59,7 @@ class Drain:
             "pages": self.pages,
             "pages_resumed": self.pages_resumed,
             **self.spend.as_dict(),
+            **({"incomplete_reason": self.gone} if self.gone else {}),
         }
 
     def key(self, what: str) -> str:
@@ -83,12 +85,14 @@ def extract(window: Window, client: XClient, spool: Spool, budget: Budget, accou
         pager = replay(drain, pages, progress)
         proven = len(kept) > len(pages)
         drain_part(drain, pager, progress)
-        if holds_day(window, window.end) and not holds_day(window, drain.end):
+        drain.end = pager.end
+        if not drain.gone and holds_day(window, reach_of(drain)) and not holds_day(window, drain.end):
             # The pages of an earlier run end in the middle of the day: only what came after them is asked for.
             log.info("%s was asked for until %s; now the rest of it.", window.day, iso(drain.end))
             pager = Pager(window, drain.end, window.end)
-            drain.end, proven = window.end, False
+            proven = False
             drain_part(drain, pager, progress)
+            drain.end = pager.end
     if not holds_day(window, drain.end):
         drain.complete = False
         log.warning(
@@ -110,6 +114,7 @@ def identify(drain: Drain, pages: list[Page]) -> None:
         drain.spend.users_billed = int(last.own.get("users_billed") or 0)
     if name and not drain.account.get("id"):
         drain.account = look_up(drain, name)
+        drain.client.clock.check()
     drain.window = window.priced_for(drain.account.get("id"))
     drain.budget.run.post_usd = drain.spend.post_usd = drain.window.post_usd
 
@@ -135,9 +140,26 @@ def replay(drain: Drain, pages: list[Page], progress: Progress) -> Pager:
 def drain_part(drain: Drain, pager: Pager, progress: Progress) -> None:
     """All pages of what the pager walks through."""
     while pager.more:
-        if page := next_page(drain, pager):
+        try:
+            page = next_page(drain, pager)
+        except GoneError as error:
+            end_early(drain, pager, error)
+            return
+        if page:
             progress.page(page)
     drain.complete = drain.complete and not pager.cut
+
+
+def end_early(drain: Drain, pager: Pager, error: GoneError) -> None:
+    """Make do with what came, if the user wants that. Raises the error if not, or if nothing came."""
+    if not drain.posts:
+        raise error
+    if not drain.window.land_incomplete:
+        error.hint = f"--land-incomplete lands the {drain.posts} posts that came before, as an incomplete day."
+        raise error
+    log.warning("%s Landing the %d posts that came before.", error.message, drain.posts)
+    pager.more, pager.cut = False, True
+    drain.gone, drain.complete = error.message, False
 
 
 def next_page(drain: Drain, pager: Pager) -> Page | None:
@@ -147,6 +169,7 @@ def next_page(drain: Drain, pager: Pager) -> Page | None:
     size = drain.budget.posts_within(
         drain.key(number), pager.page_size(), window.endpoint.min_results, window.worst_post_usd
     )
+    drain.spool.require_room(size)
     try:
         with drain.bracket(number, size * window.worst_post_usd, size) as bill:
             document = ask(drain, pager, size)
@@ -155,6 +178,7 @@ def next_page(drain: Drain, pager: Pager) -> Page | None:
             refuse_no_answer(page, window.label)
             bill.add_page(page)  # whether the disk takes it or not
             refuse_strangers(drain, page)
+            pager.shorten(reached(drain))
             leads_back = bool(pager.token) and pager.has_taken(page)  # the token does, also in every later run
             if not leads_back:
                 keep(drain, pager, page, document)
@@ -162,10 +186,28 @@ def next_page(drain: Drain, pager: Pager) -> Page | None:
         if not pager.token:
             raise
         leads_back = True
+    except UsageError:
+        if not pager.shorten(reached(drain)):
+            raise
+        pager.asked_end = pager.end  # a search refuses an end that isn't over
+        drain.client.clock.check()
+        return None
+    drain.client.clock.check()  # now that the page is kept
     if leads_back:
         pager.go_on()
         return None
     return page
+
+
+def reached(drain: Drain) -> datetime:
+    """Up to when X has shown all posts that it had when it was last asked, by its own clock."""
+    return drain.client.clock.sent_at - drain.window.endpoint.settled
+
+
+def reach_of(drain: Drain) -> datetime | None:
+    """Where the window ends, or how far X can give it now."""
+    end, clock = drain.window.end, drain.client.clock
+    return min(end, clock.now - drain.window.endpoint.settled) if end and clock.is_known else end
 
 
 def ask(drain: Drain, pager: Pager, size: int) -> JsonObject:

@@ -51,7 +51,7 @@ def query_of(source: Source) -> str | None:
     """The search with its `-is:` operators; None for a timeline."""
     if endpoint_of(source) is TIMELINE:
         return None
-    query = source.query or f"from:{source.account}"
+    query = source.query or f"from:{source.account_id or source.account}"
     operators = [{"replies": "-is:reply", "retweets": "-is:retweet"}[kind] for kind in excluded_of(source)]
     if not operators:
         return query

@@ -44,6 +44,7 @@ class Tokens:
     client_id: str
     initial: str
     exchange: Exchange
+    is_unread: bool = False  # was an answer to a refresh lost on its way? It may have voided the token
 
     @property
     def path(self) -> Path:
@@ -64,10 +65,13 @@ class Tokens:
 
     def _refresh(self, refresh_token: str) -> JsonObject:
         with self._writable(), uninterrupted():  # from X's answer to the disk nothing may come between
+            lost_before, self.is_unread = self.is_unread, True
+            # Lost, it is sent once more with the same token: perhaps X had never read it.
             status, body = self.exchange({"grant_type": "refresh_token", "refresh_token": refresh_token})
+            self.is_unread = False
             access, renewed = body.get("access_token"), body.get("refresh_token")
             if status != 200 or not isinstance(access, str) or not access:
-                raise self._refused(status, body)
+                raise self._refused(status, body, lost_before)
             life_seconds = body.get("expires_in")
             pair = {
                 "origin": self._origin(),
@@ -84,12 +88,18 @@ class Tokens:
         log.info("X gave a new access token; the pair is in %s.", self.path)
         return pair
 
-    def _refused(self, status: int, body: JsonObject) -> CredentialsError:
+    def _refused(self, status: int, body: JsonObject, lost_before: bool) -> CredentialsError:
         said = str(body.get("error_description") or body.get("error") or body.get("detail") or "no reason given")
         if status == 401 or body.get("error") in ("unauthorized_client", "invalid_client"):
             return CredentialsError(
                 f"X doesn't accept the OAuth 2.0 client (HTTP {status}: {said}).",
                 hint="Check X_OAUTH2_CLIENT_ID; a confidential client needs X_OAUTH2_CLIENT_SECRET as well.",
+            )
+        if lost_before:
+            return CredentialsError(
+                "X's answer to a refresh was lost on its way, perhaps with the new token in it; the old one was tried once "
+                f"more, and X doesn't take it (HTTP {status}: {said}).",
+                hint=AUTHORIZE_AGAIN,
             )
         return CredentialsError(
             f"X takes the OAuth 2.0 refresh token no more (HTTP {status}: {said}): it was used elsewhere, revoked, or "

@@ -26,6 +26,7 @@ class Pager:
         self.newest = window.newest
         self.start = start
         self.end = end
+        self.asked_end = end  # later, where X's clock was behind: tokens belong to what was asked
         self.more = True
         self.cut = False
         self.token: str | None = None
@@ -85,7 +86,7 @@ class Pager:
         return {
             "max_results": size,
             "start_time": self.start,
-            "end_time": None if self.until_id else self.until_time or self.end,
+            "end_time": None if self.until_id else self.until_time or self.asked_end,
             "until_id": self.until_id,
             self.endpoint.token_name: self.token,
         }
@@ -93,8 +94,18 @@ class Pager:
     @property
     def bounds(self) -> JsonObject:
         """What `parameters` asked for, for the page's own notes: a later run goes on with the same."""
-        instead = {"until_id": self.until_id, "until_time": iso(self.until_time)}
+        asked_end = None if self.asked_end == self.end else iso(self.asked_end)
+        instead = {"until_id": self.until_id, "until_time": iso(self.until_time), "asked_end": asked_end}
         return {"start": iso(self.start), "end": iso(self.end)} | {k: v for k, v in instead.items() if v}
+
+    def shorten(self, reach: datetime) -> bool:
+        """X has nothing after `reach` yet, whatever was asked. Returns whether that is new, which only the first page
+        can tell: what comes after it is older."""
+        if self.end is None or self.posts or self.token or reach >= self.end:
+            return False
+        reach = reach.replace(microsecond=0)
+        before, self.end = self.end, max(reach, self.start) if self.start else reach
+        return self.end < before
 
     def go_on(self) -> None:
         """The token is void: ask for what is older than the oldest post that came.
@@ -120,6 +131,7 @@ class Pager:
     def _follow(self, page: Page) -> None:
         """A page of an earlier run says how it was asked for."""
         self.until_id = page.own.get("until_id") or self.until_id
+        self.asked_end = moment_of(page.own.get("asked_end")) or self.asked_end
         if (until_time := moment_of(page.own.get("until_time"))) and until_time != self.until_time:
             self._walk_anew(until_time)
 

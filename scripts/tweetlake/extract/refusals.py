@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import requests
@@ -15,10 +16,15 @@ from ..errors import (
     UsageError,
     XUnavailableError,
 )
+from ..proxies import Proxy
 from ..raw import JsonObject, objects, parse_json
 
 CONSOLE = "https://console.x.com"
 NEVER_SENT = ("the host name isn't known", "connection refused")
+# What OpenSSL and urllib3 say when the other side answers in plain HTTP (with underscores or spaces).
+NO_TLS = ("wrong version number", "http request", "record layer failure", "only use http and not https")
+PARAMETER_HINTS = {"query": "Correct --query: this is X's query language.", "start_time": "Correct the dates."}
+PARAMETER_HINTS["end_time"] = PARAMETER_HINTS["start_time"]
 
 
 def reason_of(error: requests.exceptions.RequestException) -> str:
@@ -37,6 +43,31 @@ def reason_of(error: requests.exceptions.RequestException) -> str:
     return type(error).__name__
 
 
+def proxy_reason(error: requests.exceptions.ProxyError) -> str:
+    """What went wrong on the way to the proxy, or what it answered instead of opening the way."""
+    answer = re.search(r"Tunnel connection failed: (\d{3} [\w ]*)", str(error))
+    return f"it answered {answer[1].strip()}" if answer else reason_of(error)
+
+
+def is_plain_http(error: requests.exceptions.ConnectionError) -> bool:
+    """Did the other side answer without TLS?"""
+    return any(mark in str(error).lower().replace("_", " ") for mark in NO_TLS)
+
+
+def untrusted(error: requests.exceptions.ConnectionError, base_url: str, proxy: Proxy | None) -> EtlError:
+    """No TLS with X: a server that speaks plain HTTP won't learn TLS by another try, nor a certificate get better."""
+    if is_plain_http(error):
+        who, setting = (proxy, proxy.variable) if proxy else (base_url, "X_API_BASE_URL")
+        return UsageError(
+            f"No TLS with {base_url}: {who} answers in plain HTTP.",
+            hint=f"Write http:// instead of https:// in {setting}.",
+        )
+    return XUnavailableError(
+        f"The certificate of {base_url} isn't trusted: {type(error).__name__}.",
+        hint="Behind a proxy that inspects TLS, set REQUESTS_CA_BUNDLE to its CA.",
+    )
+
+
 def body_of(response: requests.Response) -> JsonObject | None:
     """The JSON object of an answer, None if it isn't one (HTML, cut, a list)."""
     try:
@@ -53,10 +84,7 @@ def classify(response: requests.Response) -> EtlError:
     status = response.status_code
     problem = str(body.get("type") or "").rstrip("/").rsplit("/", 1)[-1].lower()
     title = str(body.get("title") or "")
-    detail = str(body.get("detail") or "") or "; ".join(
-        str(error.get("message") or error.get("detail") or "") for error in objects(body.get("errors"))
-    )
-    said = f"HTTP {status}: {detail or title or response.reason or 'no reason given'}"
+    said = f"HTTP {status}: {reasons_in(body) or title or response.reason or 'no reason given'}"
     mark = f"{problem} {title}".lower().replace(" ", "")
     if status == 402 or "credits" in mark:
         return CreditsError(f"X wants credits first ({said}).", hint=f"Buy credits at {CONSOLE}, 'Billing'.")
@@ -86,8 +114,23 @@ def classify(response: requests.Response) -> EtlError:
     if status == 400 and any("token" in name for name in refused_parameters(body)):
         return StaleTokenError(f"X doesn't know the token of the next page any more ({said}).")
     if status == 400:
-        return UsageError(f"X doesn't understand the request ({said}).", hint="Correct the query or the dates.")
+        hints = [PARAMETER_HINTS[name] for name in refused_parameters(body) if name in PARAMETER_HINTS]
+        return UsageError(
+            f"X doesn't understand the request ({said}).",
+            hint=" ".join(dict.fromkeys(hints)) or "Correct the query or the dates.",
+        )
     return XUnavailableError(f"X answered unexpectedly ({said}).", hint="Check X_API_BASE_URL; then run it again.")
+
+
+def reasons_in(body: JsonObject) -> str:
+    """X's own words. The `detail` of a 400 only says that something is wrong: its `errors` say what, and where."""
+    said = []
+    for error in objects(body.get("errors")):
+        parameters = error.get("parameters")
+        names = ", ".join(map(str, parameters)) if isinstance(parameters, dict) else ""
+        if message := str(error.get("message") or error.get("detail") or "").strip():
+            said.append(f"{names}: {message}" if names else message)
+    return "; ".join(dict.fromkeys(said)) or str(body.get("detail") or "")
 
 
 def refused_parameters(body: JsonObject) -> list[str]:

@@ -17,11 +17,15 @@ from typing import IO
 import orjson
 
 from ..errors import XUnavailableError
-from ..files import disk_error, sha256_of, temporary_files, write_gzip
+from ..files import disk_error, require_room, sha256_of, temporary_files, write_gzip
 from ..raw import JsonObject, Page, dump_json, page_of, parse_json
 from .window import Window
 
 log = logging.getLogger(__name__)
+
+# A post with all its fields and what it refers to has 2 to 6 kB; a text of 25,000 characters 100 kB, but few of a page.
+POST_BYTES = 20_000
+STATE_BYTES = 1_000_000  # ledger, tokens, user ids
 
 
 class Spool:
@@ -84,6 +88,13 @@ class Spool:
         file.truncate(good_bytes)
         file.seek(good_bytes)
         return pages
+
+    def require_room(self, posts: int) -> None:
+        """Before a page of so many posts is asked for and billed. Raises DiskFullError."""
+        try:
+            require_room(self.path.parent, STATE_BYTES + posts * POST_BYTES)
+        except OSError as error:
+            raise disk_error(f"The state directory {self.path.parent}", error) from None
 
     def append(self, document: JsonObject) -> None:
         """Keep a page: on the disk, not only in a buffer, when this returns."""

@@ -44,6 +44,7 @@ class Window:
     end: datetime | None  # None: up to now
     post_usd: float
     signer_id: str  # the user that signs with OAuth 1.0a; "" where that isn't known
+    land_incomplete: bool = False  # what came before X stopped showing the account
 
     @classmethod
     def of(cls, settings: Settings, day: date | None, now: datetime) -> Window:
@@ -63,6 +64,7 @@ class Window:
             end=end,
             post_usd=PRICE_USD["owned_post" if endpoint is TIMELINE and is_owned(settings) else "post"],
             signer_id=signer_of(settings),
+            land_incomplete=settings.land_incomplete,
         )
         window.refuse_too_much()
         return window

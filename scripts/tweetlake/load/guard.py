@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 from collections.abc import Iterable
@@ -35,6 +36,15 @@ class Guard:
     def manifest_of(self, day: date) -> JsonObject:
         """Empty when there is none. Raises UsageError for one that can't be read, unless it may be replaced."""
         return read_manifest(self.destination, key_of(day, self.source, MANIFEST), replace=self.replace)
+
+    def id_of(self, account: str, days: Iterable[date]) -> str | None:
+        """The account's id as the first of these days knows it that is landed."""
+        for day in days:
+            with contextlib.suppress(UsageError):  # of one that can't be read: who asks for its day is told so
+                landed = Landed.of(self.manifest_of(day)).origin
+                if landed.account_id and (landed.account or "").lower() == account.lower():
+                    return landed.account_id
+        return None
 
     def landed_manifest(self, day: date, coming: Coming) -> JsonObject:
         """The manifest, if all that would be asked from X is there already, else an empty one.
