@@ -230,11 +230,14 @@ def x_env(x_api: Any, tmp_path: Path) -> dict[str, str]:
 
 def test_posts_outside_the_day_are_rejects(x_api: Any, x_env: dict[str, str], tmp_path: Path) -> None:
     now = datetime.now(UTC)
-    good = [good_post(n, created_at=f"{now.date()}T00:00:00.{n:03}Z") for n in range(60)]
-    x_api.replay([{"data": [*good, good_post(99)], "meta": {"result_count": 61}}])
+    times = [f"{now.date()}T00:00:00.{n:03}Z" for n in range(60)] + ["2026-03-01T10:00:00.000Z"]
+    # Nobody's posts: those of another user than the account's would be refused as a whole.
+    posts = [good_post(n, created_at=time, author_id=None) for n, time in enumerate(times)]
+    x_api.replay([{"data": posts, "meta": {"result_count": 61}}])
     to = ("--to", str(tmp_path / "lake"))
     run = run_etl("--account", "nasa", "--include-replies", "--date", str(now.date()), *to, env=x_env)
-    assert (run.code, run.rows, run.summary["rejected"]) == (0, 60, 1), run.log
+    assert run.code == 0, run.log
+    assert (run.rows, run.summary["rejected"]) == (60, 1), run.log
     (rejected,) = (tmp_path / "lake/twitter_rejected").glob("dt=*/rejected.jsonl")
     assert "outside the day" in json.loads(rejected.read_text())["reason"]
 
