@@ -169,16 +169,17 @@ def test_who_has_no_public_posts_is_no_empty_day(
 def test_the_account_is_looked_up_once_and_its_posts_are_its_own(
     x_api: XApi, env: dict[str, str], tmp_path: Path
 ) -> None:
-    """The name had another owner when it was looked up: nothing is mixed, and the next run knows the new one."""
+    """The name had another owner when it was looked up: nothing is mixed, and who accepts the new one goes on with it."""
     state = Path(env["TWITTER_ETL_STATE_DIR"])
     state.mkdir()
     entry = {"id": "999999", "username": "nasa", "seen_at": f"{YESTERDAY}T00:00:00Z"}
     (state / "user_ids.json").write_text(json.dumps({f"{x_api.base_url} nasa": entry}))
     run = land(env, tmp_path, "--account", "nasa", "--archive")
     assert run.code == 8 and "999999" in run.summary["error"], run.log
-    assert account_named("nasa").id in run.summary["error"]
+    new_id = account_named("nasa").id
+    assert new_id in run.summary["error"] and f"--accept-id {new_id}" in run.summary["hint"]
     assert not (tmp_path / "lake" / "twitter").exists()
-    again = land(env, tmp_path, "--account", "nasa", "--archive")
+    again = land(env, tmp_path, "--account", "nasa", "--archive", "--accept-id", new_id)
     assert (again.code, again.summary["users_billed"]) == (0, 1), again.log
     third = land(env, tmp_path, "--account", "nasa", "--archive", day=YESTERDAY - timedelta(days=1))
     assert (third.code, third.summary["users_billed"]) == (0, 0), third.log

@@ -166,6 +166,5 @@ def refuse_strangers(drain: Drain, page: Page) -> None:
     drain.accounts.forget(name)
     raise BadDataError(
         f"X gives posts of user {strangers[0]} for {drain.window.source.called}, who was user {known}.",
-        hint="Has the name another owner now? Look it up in a browser; the next run asks X for the id again, and "
-        "--accept-id ID goes on with another user's.",
+        hint=f"Has the name another owner now? Look it up in a browser; --accept-id {strangers[0]} goes on with that one.",
     )
