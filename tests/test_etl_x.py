@@ -169,7 +169,7 @@ def test_who_has_no_public_posts_is_no_empty_day(
 def test_the_account_is_looked_up_once_and_its_posts_are_its_own(
     x_api: XApi, env: dict[str, str], tmp_path: Path
 ) -> None:
-    """The name had another owner when it was looked up: nothing is mixed, and who accepts the new one goes on with it."""
+    """The name had another owner when it was looked up: nothing is mixed, and who accepts the new one goes on."""
     state = Path(env["TWITTER_ETL_STATE_DIR"])
     state.mkdir()
     entry = {"id": "999999", "username": "nasa", "seen_at": f"{YESTERDAY}T00:00:00Z"}

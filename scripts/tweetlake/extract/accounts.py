@@ -166,5 +166,5 @@ def refuse_strangers(drain: Drain, page: Page) -> None:
     drain.accounts.forget(name)
     raise BadDataError(
         f"X gives posts of user {strangers[0]} for {drain.window.source.called}, who was user {known}.",
-        hint=f"Has the name another owner now? Look it up in a browser; --accept-id {strangers[0]} goes on with that one.",
+        hint=f"Has the name another owner? Look it up in a browser; --accept-id {strangers[0]} goes on with that one.",
     )

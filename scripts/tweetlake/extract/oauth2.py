@@ -97,8 +97,8 @@ class Tokens:
             )
         if lost_before:
             return CredentialsError(
-                "X's answer to a refresh was lost on its way, perhaps with the new token; the old one, tried again, is "
-                f"taken no more (HTTP {status}: {said}).",
+                "X's answer to a refresh was lost on its way, perhaps with the new token; the old one was tried once "
+                f"more, and X doesn't take it (HTTP {status}: {said}).",
                 hint=AUTHORIZE_AGAIN,
             )
         return CredentialsError(
