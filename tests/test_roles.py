@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tweetlake.extract.prices import PRICE_USD, PRICES_SEEN_ON
 from tweetlake.settings import read_env_file
 
 from tests.helpers.play import play
@@ -50,6 +51,11 @@ def test_every_role_of_the_site_is_tagged_with_its_name() -> None:
     roles = [role for play in load(PROJECT / "playbooks/site.yml") for role in play.get("roles", [])]
     assert roles
     assert [role["role"] for role in roles] == [role["tags"] for role in roles]
+
+
+def test_a_post_costs_the_same_in_the_costs_of_aws_and_in_the_script() -> None:
+    prices = load(PROJECT / "roles/aws/vars/prices.yml")
+    assert (prices["__aws_usd_per_post"], prices["__aws_x_prices_seen_on"]) == (PRICE_USD["post"], PRICES_SEEN_ON)
 
 
 def test_the_dag_is_copied_not_templated() -> None:
