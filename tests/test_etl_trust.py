@@ -119,16 +119,12 @@ TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 MIDNIGHT = TODAY + timedelta(days=1)
 
 
-@pytest.mark.parametrize(
-    "source", [("--account", "nasa"), ("--query", "from:three_pages"), ("--account", "three_pages")]
-)
-def test_a_day_is_over_when_x_says_so(
-    x_api: XApi, x_env: dict[str, str], tmp_path: Path, source: tuple[str, str]
-) -> None:
+@pytest.mark.parametrize("source", ["--account nasa", "--query from:three_pages", "--account three_pages"])
+def test_a_day_is_over_when_x_says_so(x_api: XApi, x_env: dict[str, str], tmp_path: Path, source: str) -> None:
     """Here it's 00:10 of the next day, at X 23:40 of the day. Later, at X 00:20, only the rest is asked for."""
     here = shifted(x_env, tmp_path, MIDNIGHT + timedelta(minutes=10) - datetime.now(UTC))
     x_api.set_now(MIDNIGHT - timedelta(minutes=20))
-    options = (*source, "--include-replies", "--date", str(TODAY.date()), "--to", str(tmp_path / "lake"))
+    options = (*source.split(), "--include-replies", "--date", str(TODAY.date()), "--to", str(tmp_path / "lake"))
     run = run_etl(*options, env=here)
     assert run.code == 0 and "30 minutes ahead of X's" in run.log, run.log
     manifest = manifest_in(tmp_path, TODAY.date())
