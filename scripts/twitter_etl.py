@@ -18,7 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
@@ -36,7 +36,8 @@ from tweetlake.load.landed import Coming, Kinds, Origin
 from tweetlake.load.manifest import RAW
 from tweetlake.logs import set_up
 from tweetlake.raw import Page, RawCounts
-from tweetlake.reading.pages import read_pages
+from tweetlake.reading.lines import Lines
+from tweetlake.reading.pages import read_pieces
 from tweetlake.s3 import S3
 from tweetlake.settings import Settings, read_settings, secrets_in
 from tweetlake.summary import Summary
@@ -56,24 +57,11 @@ log = logging.getLogger("tweetlake")
 class Recording:
     """Pages to land. What was asked from X comes with its drain and with the file that becomes the day's raw pages."""
 
-    pages: Iterable[Page]
-    counts: RawCounts  # filled while the pages are read
+    pieces: Iterable[Page | Lines]
+    counts: RawCounts  # filled while they are read
     day: date | None = None  # the UTC day that was asked from X; None for the latest posts and for --from-raw
     drain: Drain | None = None
     raw_file: Path | None = None
-    origins: list[Origin] = field(default_factory=list)  # what the pages say, each once; filled while they are read
-
-    def read(self) -> Iterator[Page]:
-        for page in self.pages:
-            if page.posts and (origin := Origin.of_page(page.own)) not in self.origins:
-                self.origins.append(origin)
-            yield page
-
-    @property
-    def origin(self) -> Origin:
-        """Whose pages these are; unknown when they are several sources', or were kept by others."""
-        newest = self.origins[-1] if self.origins else Origin()
-        return newest if all(origin.is_same(newest) for origin in self.origins) else Origin()
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -110,8 +98,8 @@ def run(settings: Settings, spend: Spend, summary: Summary) -> None:
     destination.check()  # before a post is paid for
     if settings.from_raw:
         counts = RawCounts()
-        pages = read_pages(settings.from_raw, counts, s3, settings.source.account)
-        land(settings, destination, Recording(pages, counts), summary)
+        pieces = read_pieces(settings.from_raw, counts, s3, settings.source.account)
+        land(settings, destination, Recording(pieces, counts), summary)
     else:
         run_from_x(settings, destination, deadline, spend, summary)
 
@@ -149,8 +137,8 @@ def run_from_x(settings: Settings, destination: Destination, deadline: float, sp
         try:
             drain = extract(window, client, spool, budget, accounts)
             counts = RawCounts()
-            pages = read_pages(str(spool.path), counts)
-            land(settings, destination, Recording(pages, counts, window.day, drain, spool.path), summary)
+            pieces = read_pieces(str(spool.path), counts)
+            land(settings, destination, Recording(pieces, counts, window.day, drain, spool.path), summary)
             spool.remove()
         except (EtlError, KeyboardInterrupt) as ended:
             error = error_of(ended)
@@ -197,9 +185,11 @@ def land(settings: Settings, destination: Destination, recording: Recording, sum
     """Transform, validate, load."""
     from tweetlake.load.commit import commit  # with pandas, pyarrow and pandera: only now that the posts are there
     from tweetlake.transform.collect import collected, refuse_too_many
+    from tweetlake.transform.jobs import jobs_for_this_machine
 
     summary.read.append(recording.counts)
-    with collected(recording.read(), rules_of(settings, recording), recording.day) as harvest:
+    rules, jobs = rules_of(settings, recording), settings.jobs or jobs_for_this_machine()
+    with collected(recording.pieces, rules, recording.day, counts=recording.counts, jobs=jobs) as harvest:
         summary.add_posts(
             recording.counts, posts_in=harvest.posts_in, rejected=len(harvest.rejects), left_out=harvest.left_out
         )
@@ -208,7 +198,7 @@ def land(settings: Settings, destination: Destination, recording: Recording, sum
         refuse_too_many(harvest, recording.counts.unreadable, settings.max_reject_percent)
         partitions: Iterable[Partition] = partitions_of(settings, recording, harvest)
         if recording.drain is None:
-            origin = origin_of(settings, recording)
+            origin = origin_of(settings, harvest)
             coming = Coming(origin, kinds_of(settings), bool(settings.latest), settings.newest, from_raw=True)
             partitions = guard_of(settings, destination).admitted(partitions, coming)
         for partition in partitions:
@@ -218,9 +208,12 @@ def land(settings: Settings, destination: Destination, recording: Recording, sum
             log.info("%s: %d rows, %d rejected -> %s", *map(landed.get, ("date", "rows", "rejected")), manifest_uri)
 
 
-def origin_of(settings: Settings, recording: Recording) -> Origin:
-    """Whose raw pages these are: as they say, else as --account says."""
-    return recording.origin if recording.origin.is_known else Origin.of(settings.source.account, None, None)
+def origin_of(settings: Settings, harvest: Harvest) -> Origin:
+    """Whose raw pages these are: as they say, else as --account says; unknown when they are several sources'."""
+    origins = list(dict.fromkeys(map(Origin.of_page, harvest.sources)))
+    if origins and all(origin.is_same(origins[-1]) for origin in origins) and origins[-1].is_known:
+        return origins[-1]
+    return Origin.of(settings.source.account, None, None)
 
 
 def rules_of(settings: Settings, recording: Recording) -> Rules:
@@ -282,7 +275,7 @@ def facts_of(
         account = drain.account.get("username") if source.account_id else source.account
         origin = drain.facts() | {"account": account, "account_id": drain.account.get("id")}
     else:
-        origin = {"from_raw": True, **Spend().as_dict(), **origin_of(settings, recording).facts()}
+        origin = {"from_raw": True, **Spend().as_dict(), **origin_of(settings, harvest).facts()}
     if settings.latest:
         origin |= {"complete": False, "latest": settings.latest}
     return {

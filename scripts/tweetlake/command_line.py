@@ -125,5 +125,12 @@ def build_parser() -> Parser:
     money.add_argument(
         "--monthly-budget", metavar="USD", help="the same for all runs of a calendar month (UTC) on this machine"
     )
+    parser.add_argument(
+        "--jobs",
+        metavar="N",
+        type=int,
+        help="how many processes read long files of pages, a document a line (default: one per processor, only one "
+        "where less than 2 GiB of memory are available); the lake is the same for any N",
+    )
     parser.add_argument("--env-file", metavar="F", help="KEY=VALUE lines; what the environment already has wins")
     return parser

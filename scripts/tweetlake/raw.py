@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import orjson
@@ -66,13 +66,22 @@ class RawCounts:
     cut_texts: int = 0
     partial_errors: Counter[str] = field(default_factory=Counter)
 
+    def add(self, others: RawCounts) -> None:
+        """What was met in another part of the same files."""
+        for counted in fields(self):
+            mine, theirs = getattr(self, counted.name), getattr(others, counted.name)
+            if isinstance(mine, int):
+                setattr(self, counted.name, mine + theirs)
+            else:
+                mine.update(theirs)
+
     def facts(self) -> JsonObject:
         """For the manifest and the summary. `bad_lines` has kept its name: they were lines once."""
         seldom = {"created_at_from_id": self.dated_by_id, "texts_cut": self.cut_texts}
         return {
             "bad_lines": self.unreadable,
-            "formats": dict(self.formats),
-            "partial_errors": dict(self.partial_errors),
+            "formats": dict(sorted(self.formats.items())),  # sorted: not as the processes of --jobs came to them
+            "partial_errors": dict(sorted(self.partial_errors.items())),
             **{name: posts for name, posts in seldom.items() if posts},
         }
 

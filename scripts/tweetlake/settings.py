@@ -129,6 +129,7 @@ class Settings:
     max_cost_usd: float | None = None  # of this run
     monthly_budget_usd: float | None = None  # of all runs of a calendar month, UTC
     land_incomplete: bool = False  # what came before X stopped showing the account
+    jobs: int | None = None  # processes that read pages; None: as many as suit this machine
     accept_id: str | None = None  # whose the name is now, as the user knows
     app_owner: str | None = None  # the account that owns the X app: its own posts are cheaper
 
@@ -157,7 +158,7 @@ def read_settings(
     check_sources(args)
     account = account_of(args.account) if args.account is not None else None
     check_id_options(args, account)
-    for option in ("latest", "limit"):
+    for option in ("latest", "limit", "jobs"):
         if getattr(args, option) is not None and getattr(args, option) < 1:
             raise UsageError(f"--{option} must be 1 or more.")
     if not 0 <= args.max_reject_percent <= 100:
@@ -215,6 +216,7 @@ def read_settings(
             "TWITTER_ETL_MONTHLY_BUDGET_USD", environ.get("TWITTER_ETL_MONTHLY_BUDGET_USD", "").strip() or None
         ),
         land_incomplete=args.land_incomplete,
+        jobs=args.jobs,
         accept_id=args.accept_id,
         app_owner=check_account(owner, "X_APP_OWNER") if (owner := environ.get("X_APP_OWNER", "").strip()) else None,
     )

@@ -84,4 +84,4 @@ class Summary:
             ],
         }
         formats = sum((counts.formats for counts in self.read), Counter[str]())
-        return {"formats": dict(formats)} | {name: found for name, found in seldom.items() if found}
+        return {"formats": dict(sorted(formats.items()))} | {name: found for name, found in seldom.items() if found}

@@ -10,13 +10,17 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 
 import pyarrow as pa
 
 from ..columns import arrow_schema
 from ..errors import BadDataError
 from ..files import temporary_files
-from ..raw import Page
+from ..raw import JsonObject, Page, RawCounts
+from ..reading.lines import Lines
+from ..reading.pages import add_counts
+from .jobs import made
 from .portions import Portion, cut, make_portion
 from .rejects import Rejects
 from .rows import Rules
@@ -31,10 +35,12 @@ class Harvest:
 
     rows: RowStore
     rejects: Rejects
+    counts: RawCounts
     posts_in: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
     # By day of an edit: its older versions of other days.
     superseded: dict[date, set[str]] = field(default_factory=dict)
+    sources: list[JsonObject] = field(default_factory=list)  # what the pages say about theirs, each once
 
     def bring_in(self, portion: Portion) -> None:
         """Store the rows of a portion, and add up its counts."""
@@ -45,21 +51,32 @@ class Harvest:
         self.rows.add(portion.table)
         for day, older in portion.superseded.items():
             self.superseded.setdefault(day, set()).update(older)
+        self.sources += [source for source in portion.sources if source not in self.sources]
+        add_counts(self.counts, portion.counts, portion.faults)
 
 
 @contextlib.contextmanager
-def collected(pages: Iterable[Page], rules: Rules, day: date | None = None) -> Iterator[Harvest]:
+def collected(
+    pieces: Iterable[Page | Lines],
+    rules: Rules,
+    day: date | None = None,
+    *,
+    counts: RawCounts | None = None,
+    jobs: int = 1,
+) -> Iterator[Harvest]:
     """Read all pages into rows, ordered by time and id, so that the order of pages doesn't matter.
 
-    `day`: the UTC day all posts must be of, None for any. The rows are on the disk for as long as the context lasts.
+    `day`: the UTC day all posts must be of, None for any. `counts` gains what is met in lines, which are read only
+    here, by as many processes as `jobs`. The rows are on the disk for as long as the context lasts.
     Raises UsageError when the disk is full.
     """
     pa.set_memory_pool(pa.system_memory_pool())  # the one that gives memory back: a tenth less at the peak
     leave_pandas_out()
     with temporary_files(), tempfile.TemporaryFile() as rows, tempfile.TemporaryFile() as rejects:
-        harvest = Harvest(RowStore(rows, arrow_schema()), Rejects(rejects))
-        for portion in cut(pages):
-            harvest.bring_in(make_portion(portion, rules, day))
+        harvest = Harvest(RowStore(rows, arrow_schema()), Rejects(rejects), counts or RawCounts())
+        with contextlib.closing(made(cut(pieces), partial(make_portion, rules=rules, day=day), jobs)) as portions:
+            for portion in portions:
+                harvest.bring_in(portion)
         harvest.left_out += harvest.rows.decide(rules)
         yield harvest
 

@@ -1,6 +1,7 @@
 """What becomes of some pages by themselves: a table of rows, and where every other post went.
 
-A portion depends on its pages alone. One after the other is made, so that memory doesn't grow with the pages.
+A portion depends on its pages alone, so that it may be made by another process (see jobs.py). What comes is cut into
+portions by its size and never by who makes them: the same pages give the same lake, whatever --jobs says.
 """
 
 from __future__ import annotations
@@ -11,13 +12,16 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from ..columns import COLUMN_NAMES, Row
-from ..raw import JsonObject, Page
+from ..raw import JsonObject, Page, RawCounts
+from ..reading.lines import Lines
+from ..reading.pages import pages_in
 from . import schema
 from .quick import quick_row_of
 from .rejects import rejected_line
@@ -34,7 +38,10 @@ from .rows import (
 )
 
 PORTION_POSTS = 20_000  # checked and stored at once: about 15 MB
+PORTION_BYTES = 12 << 20  # of lines, which nobody has parsed; one stretch of a long file has that much
 PIECE_ROWS = 2_500  # made into columns at once: Python's objects take ten times more than Arrow's
+SOURCE = ("account", "query")  # what a page says about whose posts it has
+Pieces = list[Lines] | Iterator[Page | Lines]  # of a portion
 
 
 @dataclass
@@ -47,30 +54,48 @@ class Portion:
     rejects: list[tuple[date | None, str, bytes]] = field(default_factory=list)  # day, reason, line of rejected.jsonl
     first_of: dict[int, int] = field(default_factory=dict)  # what the last copy of each post says: id -> first version
     superseded: dict[date, set[str]] = field(default_factory=dict)  # by day of an edit: older versions of other days
+    counts: RawCounts = field(default_factory=RawCounts)  # of lines
+    faults: list[str] = field(default_factory=list)  # the first of what can't be read in them, in words
+    sources: list[JsonObject] = field(default_factory=list)  # what the pages say about theirs, each once
 
 
-def cut(pages: Iterable[Page]) -> Iterator[Iterator[Page]]:
-    """The pages in portions, each read while it is made. A portion has to be read to its end before the next."""
-    waiting = iter(pages)
-    for page in waiting:
-        yield portion_of(page, waiting)
+def cut(pieces: Iterable[Page | Lines]) -> Iterator[Pieces]:
+    """The pieces in portions: lists of lines, or, as soon as there is a page, what is read while the portion is made.
+    Such a portion has to be read to its end before the next."""
+    waiting = iter(pieces)
+    lines: list[Lines] = []
+    for piece in waiting:
+        if isinstance(piece, Lines):
+            lines.append(piece)
+            if sum(len(one.text) for one in lines) < PORTION_BYTES:
+                continue
+            yield lines
+        else:
+            yield portion_of([*lines, piece], waiting)
+        lines = []
+    if lines:
+        yield lines
 
 
-def portion_of(first: Page, others: Iterator[Page]) -> Iterator[Page]:
-    """This page, and as many of the others as make a portion."""
-    yield first
-    posts = len(first.posts)
-    while posts < PORTION_POSTS and (page := next(others, None)):
-        yield page
-        posts += len(page.posts)
+def portion_of(first: list[Page | Lines], others: Iterator[Page | Lines]) -> Iterator[Page | Lines]:
+    """These pieces, and as many of the others as make a portion."""
+    size = 0.0
+    for piece in chain(first, others):
+        yield piece
+        size += len(piece.text) / PORTION_BYTES if isinstance(piece, Lines) else len(piece.posts) / PORTION_POSTS
+        if size >= 1:
+            return
 
 
-def make_portion(pages: Iterable[Page], rules: Rules, day: date | None) -> Portion:
+def make_portion(pieces: Pieces, rules: Rules, day: date | None) -> Portion:
     """Transform and check these pages. `day`: the UTC day all posts must be of, None for any."""
     maker = Maker(rules)
     with no_search_for_cycles():
-        for page in pages:
-            maker.take(page)
+        for piece in pieces:
+            if isinstance(piece, Lines):
+                maker.take_lines(piece)
+            else:
+                maker.take(piece)
         return maker.finish(day)
 
 
@@ -97,9 +122,15 @@ class Maker:
         self._pieces: list[pa.Table] = []
         self._portion = Portion(schema.table_of([]))
 
+    def take_lines(self, lines: Lines) -> None:
+        """Read them, and transform their pages."""
+        for page in pages_in(lines, self._portion.counts, self._portion.faults):
+            self.take(page)
+
     def take(self, page: Page) -> None:
         """Transform a page. Its rows are kept, all else is counted or rejected."""
         self._portion.posts_in += len(page.posts)
+        self._note_source(page)
         collected_at = collected_at_of(page)
         make: Callable[..., Row] = quick_row_of if page.is_plain else row_of
         for index, post in enumerate(page.posts):
@@ -128,6 +159,11 @@ class Maker:
             (row,) = table.slice(index, 1).to_pylist()
             self._reject(row["created_at"].date(), reason, {name: row[name] for name in COLUMN_NAMES})
         return portion
+
+    def _note_source(self, page: Page) -> None:
+        source = {name: page.own.get(name) for name in SOURCE}
+        if page.posts and source not in self._portion.sources:
+            self._portion.sources.append(source)
 
     def _note_versions(self, post_id: int, day: date, history: list[str]) -> None:
         """A copy says which versions its post has, oldest first. `day`: of the copy."""
