@@ -29,7 +29,8 @@ TWARC_EXTRA_COLUMNS = (
 LAKE = CACHE / "lake"
 PEER_CSV = CACHE / "peer.csv"
 PEER_PARQUET = CACHE / "peer.parquet"
-EVERYTHING = ("--include-replies", "--include-retweets")
+# One process, as the peers' figures are those of one.
+EVERYTHING = ("--include-replies", "--include-retweets", "--jobs", "1")
 
 
 @dataclass(frozen=True)
