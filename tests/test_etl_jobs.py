@@ -218,9 +218,8 @@ def test_stretches_read_for_themselves_are_the_file(seed: int, monkeypatch: pyte
     ids: list[Any] = []
     faults: list[tuple[int, str]] = []
     read_into(ids, faults, BytesIO(text), 1)
-    found_ids, found_faults, stretches = in_stretches(text)
+    found_ids, found_faults, _ = in_stretches(text)
     assert (found_ids, found_faults) == (ids, faults)
-    assert stretches > 3 or seed % 2 or seed % 3 == 0
 
 
 def test_one_long_line_is_no_stretch(small_portions: None) -> None:

@@ -7,14 +7,14 @@ open at its end. From the first line on that doesn't look like one, a file is re
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import msgspec
 
 from .documents import BRACE, OBJECT, READ_BYTES, Chunks, DamagedError
 
-LINES_BYTES = 16 << 20  # of a stretch at most
+LINES_BYTES = 8 << 20  # of a stretch at most
 BLANKS = b" \t\r"
 OBJECT_OF_RAW = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -35,6 +35,7 @@ class LineCutter:
         self.rest: Chunks | None = None
         self.line = 1
         self._name, self._stream = name, stream
+        self._readline: Callable[[int], bytes] | None = getattr(stream, "readline", None)
         self._damage: DamagedError | None = None
         self._ended = False
 
@@ -43,12 +44,12 @@ class LineCutter:
         is_alike = text.startswith(b"{")  # what begins otherwise isn't gathered
         while is_alike:
             text = self._filled(text)
-            looked_at = end_of_alike(text, self._ended)
-            size = end_of_whole(text, looked_at)
+            looked_at, alike = lines_alike(text, self._ended)
+            size, dropped = last_whole(text, looked_at)
             is_alike = size > 0 and not self._ended and text.find(b"\n", looked_at) < 0
             if size:
                 yield Lines(self._name, self.line, text[:size])
-                self.line += text.count(b"\n", 0, size)
+                self.line += alike - dropped
                 text = text[size:]
         if text.strip() or not self._ended or self._damage:
             self.rest = Rest(text, self._stream, self._damage)
@@ -58,6 +59,8 @@ class LineCutter:
         while missing > 0 and (piece := self._more(min(missing, READ_BYTES))):
             pieces.append(piece)
             missing -= len(piece)
+        if missing <= 0 and self._readline:
+            pieces.append(self._readline(LINES_BYTES))  # up to the line's end: then nothing has to be cut off
         return b"".join(pieces)
 
     def _more(self, size: int) -> bytes:
@@ -85,31 +88,32 @@ class Rest:
         return self._stream.read1(size)
 
 
-def end_of_alike(text: bytes, ended: bool) -> int:
-    """Where the first line begins that doesn't look like a document, or isn't here as a whole."""
-    start = 0
+def lines_alike(text: bytes, ended: bool) -> tuple[int, int]:
+    """Where the first line begins that doesn't look like a document, or isn't here as a whole; and how many are before."""
+    start = lines = 0
     while start < len(text):
         end = text.find(b"\n", start)
         if end < 0 and not ended:
-            return start
+            break
         end = end if end >= 0 else len(text)
         last = end
         while last > start and text[last - 1] in BLANKS:
             last -= 1
         if last > start and not (text[start] == OBJECT and text[last - 1] == BRACE):
-            return start
-        start = end + 1
-    return len(text)
+            break
+        start, lines = min(end + 1, len(text)), lines + 1
+    return start, lines
 
 
-def end_of_whole(text: bytes, end: int) -> int:
-    """The end of the last line before `end` that is a whole document; 0 when none is."""
+def last_whole(text: bytes, end: int) -> tuple[int, int]:
+    """The end of the last line before `end` that is a whole document, 0 when none is; and how many lines are behind."""
+    dropped = 0
     while end > 0:
         start = text.rfind(b"\n", 0, end - 1) + 1
         try:
             OBJECT_OF_RAW.decode(text[start:end])
         except (msgspec.MsgspecError, ValueError, RecursionError):
-            end = start
+            end, dropped = start, dropped + 1
         else:
-            return end
-    return 0
+            break
+    return end, dropped

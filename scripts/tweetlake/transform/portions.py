@@ -38,7 +38,7 @@ from .rows import (
 )
 
 PORTION_POSTS = 20_000  # checked and stored at once: about 15 MB
-PORTION_BYTES = 12 << 20  # of lines, which nobody has parsed; one stretch of a long file has that much
+PORTION_BYTES = 6 << 20  # of lines, which nobody has parsed; one stretch of a long file has that much
 PIECE_ROWS = 2_500  # made into columns at once: Python's objects take ten times more than Arrow's
 SOURCE = ("account", "query")  # what a page says about whose posts it has
 Pieces = list[Lines] | Iterator[Page | Lines]  # of a portion
