@@ -89,7 +89,7 @@ class Rest:
 
 
 def lines_alike(text: bytes, ended: bool) -> tuple[int, int]:
-    """Where the first line begins that doesn't look like a document, or isn't here as a whole; and how many are before."""
+    """Where the first line begins that doesn't look like a document or isn't here in full, and how many are before."""
     start = lines = 0
     while start < len(text):
         end = text.find(b"\n", start)

@@ -1,7 +1,7 @@
 """Portions made by several processes, and given out in the order of their pages.
 
-Each worker has one portion at a time. It gets lines and gives back an Arrow table, both over a pipe; when the other end
-of the pipe closes, because this process has gone, it ends, too.
+Each worker has one portion at a time. It gets lines in a temporary file, which is half the work of a pipe, and gives
+back an Arrow table over a pipe; when the other end closes, because this process has gone, it ends, too.
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ import multiprocessing
 import os
 import re
 import signal
+import tempfile
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import chain
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import IO
 
 from ..errors import EtlError
 from ..reading.lines import Lines
@@ -73,43 +76,40 @@ def made(portions: Iterable[Pieces], make: Make, jobs: int) -> Generator[Portion
         yield from team.rest()
 
 
+@dataclass
+class Worker:
+    """Another process, as this one sees it."""
+
+    process: BaseProcess
+    pipe: Connection
+    lines: IO[bytes]  # the temporary file
+
+
 class Team:
     """Workers, which end with the context."""
 
     def __init__(self, make: Make, jobs: int) -> None:
         self._make, self._jobs = make, jobs
-        self._workers: dict[Connection, BaseProcess] = {}
-        self._idle: deque[Connection] = deque()
-        self._busy: deque[Connection] = deque()  # in the order of their portions
+        self._workers: list[Worker] = []
+        self._idle: deque[Worker] = deque()
+        self._busy: deque[Worker] = deque()  # in the order of their portions
 
     def __enter__(self) -> Team:
-        fork = multiprocessing.get_context("fork")  # what is imported is shared, and costs nothing again
         try:
             for _ in range(self._jobs):
-                ours, its = fork.Pipe()
-                worker = fork.Process(target=work, args=(its, [ours, *self._workers], self._make), daemon=True)
-                worker.start()
-                its.close()
-                self._workers[ours] = worker
-                self._idle.append(ours)
-        except OSError as error:
-            self.__exit__()
-            raise EtlError(
-                f"{self._jobs} processes can't be started: {error.strerror or error}.",
-                kept="Nothing of these pages was written.",
-                hint="--jobs 1 needs no other process.",
-            ) from None
+                self._start()
         except BaseException:
             self.__exit__()
             raise
         return self
 
     def __exit__(self, *_error: object) -> None:
-        for pipe, worker in self._workers.items():
-            pipe.close()
-            worker.terminate()
-        for worker in self._workers.values():
-            worker.join()
+        for worker in self._workers:
+            worker.pipe.close()
+            worker.process.terminate()
+        for worker in self._workers:
+            worker.process.join()
+            worker.lines.close()
 
     @property
     def is_busy(self) -> bool:
@@ -118,21 +118,24 @@ class Team:
 
     def send(self, portion: list[Lines]) -> None:
         """Give it to a worker that has none."""
-        pipe = self._idle.popleft()
+        worker = self._idle.popleft()
+        worker.lines.seek(0)
+        worker.lines.writelines(lines.text for lines in portion)
+        worker.lines.flush()
         try:
-            pipe.send(portion)
-        except OSError:
-            raise self._died(pipe) from None
-        self._busy.append(pipe)
+            worker.pipe.send([(lines.name, lines.first_line, len(lines.text)) for lines in portion])
+        except ConnectionError:
+            raise death_of(worker) from None
+        self._busy.append(worker)
 
     def receive(self) -> Portion:
         """The oldest portion that is out."""
-        pipe = self._busy.popleft()
+        worker = self._busy.popleft()
         try:
-            found: Portion | Exception = pipe.recv()
-        except (OSError, EOFError):
-            raise self._died(pipe) from None
-        self._idle.append(pipe)
+            found: Portion | Exception = worker.pipe.recv()
+        except (ConnectionError, EOFError):
+            raise death_of(worker) from None
+        self._idle.append(worker)
         if isinstance(found, Exception):
             raise found
         return found
@@ -142,29 +145,56 @@ class Team:
         while self._busy:
             yield self.receive()
 
-    def _died(self, pipe: Connection) -> EtlError:
-        worker = self._workers[pipe]
-        worker.join(SECONDS_TO_END)
-        return EtlError(
-            f"A process that reads pages has died (exit code {worker.exitcode}; -9 is mostly a lack of memory).",
-            kept="Nothing of these pages was written.",
-            hint="Run it again; --jobs 1 needs no other process, and less memory.",
-        )
+    def _start(self) -> None:
+        fork = multiprocessing.get_context("fork")  # what is imported is shared, and costs nothing again
+        lines = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the team)
+        ours, its = fork.Pipe()
+        inherited = [ours, *(worker.pipe for worker in self._workers)]
+        process = fork.Process(target=work, args=(its, lines.fileno(), inherited, self._make), daemon=True)
+        try:
+            process.start()
+        except OSError as error:
+            raise EtlError(
+                f"{self._jobs} processes can't be started: {error.strerror or error}.",
+                kept="Nothing of these pages was written.",
+                hint="--jobs 1 needs no other process.",
+            ) from None
+        its.close()
+        self._workers.append(Worker(process, ours, lines))
+        self._idle.append(self._workers[-1])
 
 
-def work(pipe: Connection, inherited: list[Connection], make: Make) -> None:
-    """A worker's life: lines in, a portion out, until the pipe is closed."""
+def death_of(worker: Worker) -> EtlError:
+    """What to say of a worker that answers no more."""
+    worker.process.join(SECONDS_TO_END)
+    return EtlError(
+        f"A process that reads pages has died (exit code {worker.process.exitcode}; -9 is mostly a lack of memory).",
+        kept="Nothing of these pages was written.",
+        hint="Run it again; --jobs 1 needs no other process, and less memory.",
+    )
+
+
+def work(pipe: Connection, lines: int, inherited: list[Connection], make: Make) -> None:
+    """A worker's life: lines in (`lines` is their file's descriptor), a portion out, until the pipe is closed."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of them: the parent ends its workers
     for other in inherited:  # open here, they would hide that the parent has gone
         other.close()
-    with contextlib.suppress(EOFError, OSError):
+    with contextlib.suppress(EOFError, ConnectionError):
         while True:
-            portion = pipe.recv()
+            places = pipe.recv()
             try:
-                found: Portion | Exception = make(portion)
+                found: Portion | Exception = make(lines_at(lines, places))
             except Exception as error:
                 found = error
-            del portion
             pipe.send(found)
             del found
+
+
+def lines_at(descriptor: int, places: list[tuple[str, int, int]]) -> list[Lines]:
+    """What `Team.send` has written: of each the name, the first line and the number of bytes."""
+    portion, offset = [], 0
+    for name, first_line, size in places:
+        portion.append(Lines(name, first_line, os.pread(descriptor, size, offset)))
+        offset += size
+    return portion
