@@ -1,5 +1,6 @@
 """The contract of the roles: documented variables, tags, and what they make of the host and of secrets."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,14 @@ def test_every_role_of_the_site_is_tagged_with_its_name() -> None:
 def test_a_post_costs_the_same_in_the_costs_of_aws_and_in_the_script() -> None:
     prices = load(PROJECT / "roles/aws/vars/prices.yml")
     assert (prices["__aws_usd_per_post"], prices["__aws_x_prices_seen_on"]) == (PRICE_USD["post"], PRICES_SEEN_ON)
+
+
+def test_ec2_takes_the_description_of_the_security_group() -> None:
+    """No apostrophe: EC2 refuses it, moto doesn't (API reference, CreateSecurityGroup, GroupDescription)."""
+    tasks = load(PROJECT / "roles/aws/tasks/network.yml")
+    (group,) = (task["amazon.aws.ec2_security_group"] for task in tasks if "amazon.aws.ec2_security_group" in task)
+    text = group["description"].replace("{{ aws_stack }}", "s" * 32)
+    assert re.fullmatch(r"[A-Za-z0-9 ._:/()#,@\[\]+=&;{}!$*-]{1,255}", text), text
 
 
 def test_the_dag_is_copied_not_templated() -> None:
