@@ -223,10 +223,10 @@ def test_stretches_read_for_themselves_are_the_file(seed: int, monkeypatch: pyte
 
 
 def test_one_long_line_is_no_stretch(small_portions: None) -> None:
-    text = line_of(*(good_post(n) for n in range(100)))
-    assert len(text) > lines.LINES_BYTES
-    ids, faults, stretches = in_stretches(text + line_of(good_post(100)))
-    assert ([len(page) for page in ids], faults, stretches) == ([100, 1], [], 0)
+    text = line_of(*(good_post(n) for n in range(400)))
+    assert len(text) > 2 * lines.LINES_BYTES
+    ids, faults, stretches = in_stretches(text + line_of(good_post(400)))
+    assert ([len(page) for page in ids], faults, stretches) == ([400, 1], [], 0)
 
 
 def test_pretty_pages_are_no_stretches(small_portions: None) -> None:
