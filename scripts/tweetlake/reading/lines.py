@@ -14,7 +14,7 @@ import msgspec
 
 from .documents import BRACE, OBJECT, READ_BYTES, Chunks, DamagedError
 
-LINES_BYTES = 8 << 20  # of a stretch at most
+LINES_BYTES = 8 << 20  # of a stretch, and the rest of its last line
 BLANKS = b" \t\r"
 OBJECT_OF_RAW = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
