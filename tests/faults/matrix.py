@@ -230,14 +230,16 @@ def name_cases() -> Iterator[Case]:
     """Another id behind the name: nothing of the new user is asked for, or kept, until the user accepts it."""
     phase = "whose the name is"
     for event, before in (
-        ("another's than 40 days ago", known_as(OTHER_ID, 40)),
-        ("another's than the landed day before", lambda play: play.land_day_before(OTHER_ID)),
+        ("another user's since it was looked up 40 days ago", known_as(OTHER_ID, 40)),
+        ("another user's since the day before, which is landed", lambda play: play.land_day_before(OTHER_ID)),
     ):
         found: dict[str, Any] = {"before": (before,), "next_options": ACCEPT, "asked_again": 4}
         yield Case(phase, f"{event}; then --accept-id", (), 8, f"user {THIS_ID} now; it was user {OTHER_ID}", **found)
     archive: dict[str, Any] = {"options": ("--archive",), "next_options": ("--archive", *ACCEPT), "asked_again": 2}
     archive |= {"before": (known_as(OTHER_ID, 1),), "billed_twice": 1}
-    yield Case(phase, "the archive gives another's posts; then --accept-id", (), 8, "gives posts of user", **archive)
+    yield Case(
+        phase, "the archive gives another user's posts; then --accept-id", (), 8, "gives posts of user", **archive
+    )
 
 
 def clock_cases() -> Iterator[Case]:
@@ -253,7 +255,7 @@ def clock_cases() -> Iterator[Case]:
     midnight = (clocks(timedelta(minutes=10), timedelta(minutes=-20)),)
     part: dict[str, Any] = {"before": midnight, "asked_again": 1}
     event = "00:10 here and 23:40 at X: a part lands, then the rest"
-    yield Case(phase, event, (), 0, "30 minutes ahead of", is_part=True, **part)
+    yield Case(phase, event, (), 0, "minutes ahead of X's", is_part=True, **part)
     fault = S3Fault("unavailable", path="refined_tweets.csv")
     yield Case(phase, "00:10 here and 23:40 at X, and 503 of a proxy before S3", (fault,), 7, "503", **part)
 
