@@ -139,7 +139,10 @@ def run_from_x(settings: Settings, destination: Destination, deadline: float, sp
             counts = RawCounts()
             pieces = read_pieces(str(spool.path), counts)
             land(settings, destination, Recording(pieces, counts, window.day, drain, spool.path), summary)
-            spool.remove()
+            if drain.has_rest:
+                log.info("%s", spool.kept())
+            else:
+                spool.remove()
         except (EtlError, KeyboardInterrupt) as ended:
             error = error_of(ended)
             error.kept = " ".join(text for text in (error.kept, spool.kept()) if text)

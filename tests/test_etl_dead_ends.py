@@ -50,6 +50,10 @@ def test_what_was_paid_for_can_be_landed(x_api: XApi, x_env: dict[str, str], tmp
     manifest = json.loads((tmp_path / f"lake/twitter/dt={YESTERDAY}/_manifest.json").read_text())
     assert manifest["complete"] is False and how in manifest["incomplete_reason"]
     assert manifest["files"]["pages.jsonl.gz"]["bytes"]
+    x_api.reset()  # the account is back
+    run = land(x_env, tmp_path)
+    assert run.code == 0 and run.rows == paid + x_api.billed_posts > paid, run.log
+    assert not list(Path(x_env["TWITTER_ETL_STATE_DIR"]).glob("spool/*.jsonl")), "the day is whole now"
 
 
 def test_an_account_that_was_gone_before_has_nothing_to_land(

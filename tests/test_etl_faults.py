@@ -18,7 +18,7 @@ import pytest
 
 from stand_ins.s3_gate import Gate, S3Fault
 from stand_ins.s3_server import S3
-from tests.faults.matrix import CASES, Case
+from tests.faults.matrix import CASES, PHASES, Case
 from tests.faults.stage import Outcome, Stages
 from tests.helpers.etl import SCRIPT, run_etl
 
@@ -45,6 +45,7 @@ def test_matrix(case: Case, outcomes: dict[str, Future[Outcome]]) -> None:
 
 def test_the_matrix_is_as_large_as_promised() -> None:
     assert len({case.name for case in CASES}) == len(CASES) >= 60
+    assert {case.phase for case in CASES} == set(PHASES), "a phase that isn't listed isn't in the report"
 
 
 @pytest.fixture

@@ -129,9 +129,12 @@ def test_a_day_is_over_when_x_says_so(x_api: XApi, x_env: dict[str, str], tmp_pa
     assert run.code == 0 and "30 minutes ahead of X's" in run.log, run.log
     manifest = manifest_in(tmp_path, TODAY.date())
     assert manifest["complete"] is False and manifest["window"]["end"][11:16] in ("23:38", "23:39"), manifest
+    so_far = run.rows
     x_api.set_now(MIDNIGHT + timedelta(minutes=20))
+    billed = x_api.billed_posts
     run = run_etl(*options, env=here)
     assert run.code == 0 and manifest_in(tmp_path, TODAY.date())["complete"] is True, run.log
+    assert x_api.billed_posts - billed == run.rows - so_far, "only the rest is paid for"
 
 
 @pytest.mark.parametrize("hours", [-2, 2, 24 * 365])

@@ -50,6 +50,11 @@ RECENT = timedelta(days=7)
 COUNTS_STEP = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
 
 EVERY_AUTH = ("OAuth 1.0a User Context", "OAuth 2.0 Application-Only", "OAuth 2.0 User Context")
+GONE = {
+    "errors_only": errors.suspended_user,
+    "protected": errors.protected_user,
+    "deleted": errors.missing_user,
+}
 TOKEN_PATH = "/2/oauth2/token"
 APP_ONLY = ("OAuth 2.0 Application-Only",)
 APP_OR_OAUTH2 = ("OAuth 2.0 Application-Only", "OAuth 2.0 User Context")
@@ -156,8 +161,8 @@ def _answer(
     if caller.auth not in endpoint.auth:
         raise errors.unsupported_authentication(caller.auth, endpoint.auth)
     call = Call(simulator, caller, request.url.path, dict(request.path_params), dict(request.query_params))
-    if fault and fault.name == "errors_only":
-        return {"errors": [errors.suspended_user(*_what_was_asked(call))]}
+    if fault and fault.name in GONE:
+        return {"errors": [GONE[fault.name](*_what_was_asked(call))]}
     if endpoint.is_page and simulator.recorded is not None:
         return _recorded_answer(simulator)
     if endpoint.is_page and fault and fault.name == "empty_page":

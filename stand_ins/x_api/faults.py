@@ -47,7 +47,9 @@ HELP = {
     "reset_body": "200, but the connection is reset in the middle of the body",
     "hang_body": "200, but nothing follows the first half of the body for SECONDS (60)",
     "invalid_json": "200 with a complete body that is not JSON",
-    "errors_only": "200 with nothing but `errors`",
+    "errors_only": "200 with nothing but `errors`: the account is suspended",
+    "protected": "200 with nothing but `errors`: the account is protected",
+    "deleted": "200 with nothing but `errors`: the account doesn't exist",
     "repeated_token": "a page whose next_token leads to the same page again",
     "empty_page": "a page without posts but with a next_token (the posts follow)",
 }

@@ -23,9 +23,10 @@ HEAD = """# What breaks, and what then
 
 `make test-faults` has written this, and `make test` plays the same table ([matrix.py](../tests/faults/matrix.py)): the
 real script against the simulator of X and a real S3 server (moto) behind a gate that checks each upload's SHA-256 as S3
-does. A row is one run into a fault, then the same command again on a whole world, with the option that the row names. A
-kill waits until the server holds the very request, so there is no luck in it. A run makes 4 requests to X (the user's
-id, three pages), then 4 uploads.
+does. A row is one run into a fault, then the same command again on a whole world, with the option that the row names;
+where that is `--land-incomplete`, the fault lasts, and a third run finds the account back. A kill waits until the
+server holds the very request, so there is no luck in it. A run makes 4 requests to X (the user's id, three pages), then
+4 uploads.
 
 {count} rows on {date}, {seconds:.0f} s, Python {python}, {packages}.
 
@@ -39,13 +40,19 @@ id, three pages), then 4 uploads.
 | tracebacks, wrong exit codes, messages without a next step | {faults} |
 
 *Kept* is the number of pages in the spool after the fault; *asks X* is how many requests the next run makes to land
-the whole day. `143` is SIGTERM, `-9` SIGKILL, which says nothing. Where the disk has destroyed pages (last tables), the
-next run asks for those again, and for no others.
+the whole day. `143` is SIGTERM, `-9` SIGKILL, which says nothing. Where the disk has destroyed pages or hadn't taken
+one (spools, full disk), the next run asks for those again, and for no others; so it does for a page that was of another
+user, which isn't kept. The clocks and the disk are the script's process's own: set, limited and filled for it alone.
 """
 VARIES = (
     (r"http://127\.0\.0\.1:[0-9]+", "URL"),
     (r"faults-[0-9]+-[0-9a-f]{20}", "BUCKET"),
+    (r"/\S*/faults-[^/ ]+", "DIR"),
     (r"[0-9]{18,19}", "ID"),
+    (r"[0-9a-f]{64}", "SHA256"),
+    (r"-[0-9a-f]{12}(?=\.jsonl)", "-DIGEST"),
+    (r"[-0-9]+T[0-9:]+Z", "TIME"),
+    (r"[-0-9]+ [0-9:]+\+00:00", "TIME"),
     (r"until [-0-9]+ [:0-9]+ UTC", "until TIME"),
     (r"[0-9]{4}-[0-9]{2}-[0-9]{2}", "DAY"),
 )
@@ -92,7 +99,7 @@ def report(outcomes: dict[str, Outcome], seconds: float) -> str:
         text += TABLE.format(phase=phase[0].upper() + phase[1:])
         for case in (case for case in CASES if case.phase == phase):
             outcome = outcomes[case.name]
-            after = f"{outcome.kept_pages} | {outcome.asked_again}" if outcome.code else "|"
+            after = "|" if outcome.asked_again is None else f"{outcome.kept_pages} | {outcome.asked_again}"
             text += f"| {case.event} | {outcome.code} | {cell(outcome.message)} | {after} |\n"
     return text
 

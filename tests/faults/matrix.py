@@ -10,11 +10,18 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stand_ins.s3_gate import S3Fault
 from stand_ins.x_api.faults import Fault
+from stand_ins.x_api.world import account_named
+
+from .machine import FULL, ROOM
+
+if TYPE_CHECKING:
+    from .stage import Play
 
 ACCOUNT = "three_pages"
 EVERYTHING = ("--include-replies", "--include-retweets")
@@ -37,10 +44,13 @@ class Case:
     landed_before: bool = False  # the bucket has this day already, with other rows
     there: tuple[str, ...] = ()  # options of the run that has landed it
     paid_before: bool = False  # that run has paid for this run's posts
+    before: tuple[Callable[[Play], object], ...] = ()  # what is otherwise when the run begins
     options: tuple[str, ...] = ()  # of the run
+    part_options: tuple[str, ...] = ()  # of a run in between, under the same fault, that lands what came
+    is_part: bool = False  # the run lands a part of the day, and the next one the rest
     next_options: tuple[str, ...] = ()  # of the next one
     commits: bool = False  # the manifest may be in the bucket although the run failed
-    billed_twice: int = 0  # pages that the damage has destroyed
+    billed_twice: int = 0  # pages that the damage has destroyed, or that were of another account
     extra_posts: int = 0  # billed, and of another day
     days_back: int = 0
     env: dict[str, str] = field(default_factory=dict)
@@ -201,6 +211,85 @@ def landed_cases() -> Iterator[Case]:
         yield Case(copy, f"SIGKILL {event}", (S3Fault(name, path=".jsonl.gz", count=1),), -signal.SIGKILL, **killed)
 
 
+# ---- whose a name is, what time it is ------------------------------------------------------------------------------
+
+THIS_ID, OTHER_ID = account_named(ACCOUNT).id, "999999"
+ACCEPT = ("--accept-id", THIS_ID)
+
+
+def known_as(user_id: str, days_ago: int) -> Callable[[Play], object]:
+    return lambda play: play.know_as(user_id, days_ago)
+
+
+def clocks(here: timedelta, at_x: timedelta) -> Callable[[Play], object]:
+    """After the midnight that ends the day."""
+    return lambda play: play.set_clocks(here, at_x)
+
+
+def name_cases() -> Iterator[Case]:
+    """Another id behind the name: nothing of the new user is asked for, or kept, until the user accepts it."""
+    phase = "whose the name is"
+    for event, before in (
+        ("another user's since it was looked up 40 days ago", known_as(OTHER_ID, 40)),
+        ("another user's since the day before, which is landed", lambda play: play.land_day_before(OTHER_ID)),
+    ):
+        found: dict[str, Any] = {"before": (before,), "next_options": ACCEPT, "asked_again": 4}
+        yield Case(phase, f"{event}; then --accept-id", (), 8, f"user {THIS_ID} now; it was user {OTHER_ID}", **found)
+    archive: dict[str, Any] = {"options": ("--archive",), "next_options": ("--archive", *ACCEPT), "asked_again": 2}
+    archive |= {"before": (known_as(OTHER_ID, 1),), "billed_twice": 1}
+    yield Case(
+        phase, "the archive gives another user's posts; then --accept-id", (), 8, "gives posts of user", **archive
+    )
+
+
+def clock_cases() -> Iterator[Case]:
+    """More than an hour between the clocks ends the run; with less, X's says where the day ends so far."""
+    phase, two_hours, noon = "the clocks", timedelta(hours=2), timedelta(hours=12)
+    for event, here, at_x in (
+        ("two hours ahead of X's", noon + two_hours, noon),
+        ("two hours behind X's", noon, noon + two_hours),
+    ):
+        yield Case(phase, f"this machine's is {event}", (), 2, event[10:], 3, before=(clocks(here, at_x),))
+    jump = (known_as(THIS_ID, 1), clocks(noon + two_hours, noon))
+    yield Case(phase, "two hours ahead, seen with the first page", (), 2, "ahead of", 2, before=jump)
+    midnight = (clocks(timedelta(minutes=10), timedelta(minutes=-20)),)
+    part: dict[str, Any] = {"before": midnight, "asked_again": 1}
+    event = "00:10 here and 23:40 at X: a part lands, then the rest"
+    yield Case(phase, event, (), 0, "minutes ahead of X's", is_part=True, **part)
+    fault = S3Fault("unavailable", path="refined_tweets.csv")
+    yield Case(phase, "00:10 here and 23:40 at X, and 503 of a proxy before S3", (fault,), 7, "503", **part)
+
+
+# ---- an account that is gone, a disk that is full ------------------------------------------------------------------
+
+GONE = {"errors_only": "is suspended", "protected": "is protected", "deleted": "doesn't exist"}
+
+
+def gone_cases() -> Iterator[Case]:
+    """X shows the posts no more: what came is landed as a part, and the account may be back later."""
+    phase, part = "the account is gone halfway", ("--land-incomplete",)
+    for name, says in GONE.items():
+        for pages, asked_again in ((1, 2), (2, 1)):
+            fault = Fault(name, 100, "/tweets", None, pages)
+            event = f"it {says} after {pages} page{'s' * (pages > 1)}; --land-incomplete; then it's back"
+            yield Case(phase, event, (fault,), 8, says, asked_again, part_options=part)
+    fault = Fault("protected", 100, "/tweets")
+    yield Case(
+        phase, "it is protected before any page, --land-incomplete", (fault,), 8, "is protected", 3, options=part
+    )
+
+
+def disk_cases() -> Iterator[Case]:
+    """Room is looked for before a page is paid for. What others take meanwhile costs the page that didn't fit."""
+    phase, no_room = "this machine's disk is full", "No space left on device"
+    for pages in range(3):
+        before = f"no room before page {pages + 1}"
+        yield Case(phase, before, (), 10, "MiB of room", 3 - pages, env={ROOM: str(pages)})
+        env = {FULL: f".jsonl:{pages}"}
+        yield Case(phase, f"full amid page {pages + 1}", (), 10, no_room, 3 - pages, env=env, billed_twice=1)
+    yield Case(phase, "full amid the files to upload", (), 10, no_room, env={FULL: ".jsonl.gz:0"})
+
+
 # ---- kills and a torn spool ----------------------------------------------------------------------------------------
 
 KILLS = {"SIGKILL": (signal.SIGKILL, -signal.SIGKILL), "SIGTERM": (signal.SIGTERM, 128 + signal.SIGTERM)}
@@ -305,5 +394,8 @@ PHASES = (
     *("user look-up", "first page", "middle page", "last page", "proof of depth", "check of the bucket"),
     *("look at the old manifest", "removal of the old manifest", *UPLOADS, "removal of the spool"),
     *("spool of two pages", "spool of all pages"),
+    *("a day that is there", "copy of the raw pages to be replaced", "whose the name is", "the clocks"),
+    *("the account is gone halfway", "this machine's disk is full"),
 )
 CASES = [*s3_cases(), *landed_cases(), *x_cases(), *kill_cases(), *damage_cases(), *token_cases()]
+CASES += [*name_cases(), *clock_cases(), *gone_cases(), *disk_cases()]

@@ -10,6 +10,7 @@ import io
 import json
 import os
 import queue
+import re
 import shutil
 import tempfile
 import time
@@ -30,6 +31,7 @@ from stand_ins.x_api.server import ServerThread
 from stand_ins.x_api.simulator import Simulator
 from stand_ins.x_api.world import account_named, day_stubs
 
+from . import machine
 from .matrix import ACCOUNT, EVERYTHING, Case
 from .warm import WarmPython, WarmRun
 
@@ -47,7 +49,7 @@ class Outcome:
     message: str = ""
     hint: str = ""
     kept: str = ""
-    asked_again: int = -1  # requests to X that the next run needed
+    asked_again: int | None = None  # requests to X that the next run needed, if there was one
     kept_pages: int = 0
     lost: int = 0
     duplicates: int = 0
@@ -136,7 +138,9 @@ class Play:
         self.raw_key = f"twitter_raw/dt={self.day}/pages.jsonl.gz"
         self.raw_before: bytes | None = None
         self.runs = 0
-        self.spool = folder / "state" / "spool"
+        self.state_dir = folder / "state"
+        self.spool = self.state_dir / "spool"
+        self.env = dict(case.env)  # of the run into the fault
 
     def start(self, *more: str, **env: str) -> WarmRun:
         """Start the script for the case's account and day."""
@@ -152,7 +156,7 @@ class Play:
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "X_BEARER_TOKEN": self.simulator.credentials.bearer_token,
             "X_API_BASE_URL": self.stage.server.base_url,
-            "TWITTER_ETL_STATE_DIR": str(self.folder / "state"),
+            "TWITTER_ETL_STATE_DIR": str(self.state_dir),
             "TWITTER_ETL_RETRY_SECONDS": "0.01",
             "TWITTER_ETL_TIMEOUT_SECONDS": "20",
             "TWITTER_ETL_DEADLINE_SECONDS": "60",
@@ -165,7 +169,9 @@ class Play:
         if self.case.landed_before:
             self.land_before()
         self.arm(self.case.faults)
-        run = self.start(*EVERYTHING, *self.case.options, **self.case.env)
+        for change in self.case.before:
+            change(self)
+        run = self.start(*EVERYTHING, *self.case.options, **self.env)
         if self.case.kill:
             self.kill(run)
         outcome = Outcome(run.wait())
@@ -174,7 +180,9 @@ class Play:
         outcome.kept, outcome.log = str(summary.get("kept") or ""), run.log
         self.judge_first(run, outcome)
         outcome.lies += self.lies()
-        if run.code != 0:
+        if self.case.part_options:
+            self.land_part(outcome)
+        if run.code != 0 or self.case.is_part:
             self.recover(outcome)
         self.count(outcome)
         return outcome
@@ -185,12 +193,45 @@ class Play:
         self.raw_before = self.get(self.raw_key)
         if not self.case.paid_before:
             self.simulator.reset()
-            shutil.rmtree(self.folder / "state")
+            shutil.rmtree(self.state_dir)
         self.gate.reset()
+
+    def put(self, key: str, content: bytes) -> None:
+        """An object, past the gate."""
+        self.stage.s3.put_object(Bucket=self.bucket, Key=key, Body=content)
+
+    def set_clocks(self, here: timedelta, at_x: timedelta) -> None:
+        """Of this machine and of X, after the midnight that ends the day; until the next run."""
+        midnight = datetime.combine(self.day + timedelta(days=1), datetime.min.time(), UTC)
+        self.simulator.now = midnight + at_x
+        self.env[machine.CLOCK] = str((midnight + here - datetime.now(UTC)).total_seconds())
+
+    def know_as(self, user_id: str, days_ago: int) -> None:
+        """The account had this id when it was last looked up."""
+        seen_at = (datetime.now(UTC) - timedelta(days=days_ago)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        entry = {"id": user_id, "username": ACCOUNT, "seen_at": seen_at}
+        self.state_dir.mkdir(mode=0o700)
+        (self.state_dir / "user_ids.json").write_text(json.dumps({f"{self.stage.server.base_url} {ACCOUNT}": entry}))
+
+    def land_day_before(self, user_id: str) -> None:
+        """The bucket has the day before, of an account of this id."""
+        manifest = {"files": {}, "account": ACCOUNT, "account_id": user_id, "rows": 1}
+        self.put(f"twitter/dt={self.day - timedelta(days=1)}/_manifest.json", json.dumps(manifest).encode())
+
+    def land_part(self, outcome: Outcome) -> None:
+        """The fault lasts, and the user makes do with what came."""
+        billed = self.simulator.bill.posts
+        part = self.start(*EVERYTHING, *self.case.part_options)
+        manifest = self.manifest() if part.wait() == 0 else None
+        if not manifest or manifest["complete"] or not manifest["rows"] == billed == self.simulator.bill.posts:
+            outcome.faults.append(f"the part that came isn't landed, or was billed again: {part.code} {part.log}")
+        self.raw_before = self.get(self.raw_key)
+        outcome.lies += self.lies()
 
     def recover(self, outcome: Outcome) -> None:
         """The world is whole again (the disk perhaps not): the command once more."""
         outcome.kept_pages = self.pages_kept()
+        self.simulator.now = None
         self.simulator.faults.clear()
         self.gate.armed.clear()
         self.arm(self.case.next_faults)
@@ -242,6 +283,11 @@ class Play:
                 outcome.faults.append(f"what was kept: {outcome.kept!r}, pages in the spool: {self.pages_kept()}")
         if case.code != 0 and case.commits is False and self.manifest_is_new():
             outcome.faults.append("the manifest is there, and shouldn't")
+        if case.is_part:
+            outcome.message = " ".join(re.findall(r"WARNING +(.+)", run.log))
+            self.raw_before = self.get(self.raw_key)
+            if (self.manifest() or {}).get("complete") is not False or case.says not in outcome.message:
+                outcome.faults.append(f"a part of the day isn't landed as one, with {case.says!r}: {run.log}")
 
     def spooled(self) -> Path:
         """The one file of pages."""
@@ -298,7 +344,7 @@ class Play:
         good = Counter(
             (request.path, json.dumps(request.query, sort_keys=True))
             for request in self.simulator.requests
-            if request.status == 200 and not request.fault and request.path.endswith("/tweets")
+            if request.status == 200 and not request.fault and request.path.endswith(("/tweets", "/search/all"))
         )
         outcome.billed_twice = sum(good.values()) - len(good) - self.case.billed_twice
         if self.simulator.bill.posts != len(expected) + self.case.extra_posts:

@@ -19,6 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from . import machine
+
+ROOT = Path(__file__).resolve().parents[2]
 LIBRARIES = (
     *("boto3", "botocore.retries.standard", "msgspec", "orjson", "pandas", "pandera.pandas", "pyarrow.csv"),
     *("pyarrow.parquet", "requests", "rich.progress", "s3transfer.manager", "tenacity", "tweepy"),
@@ -61,7 +64,8 @@ class WarmPython:
     def __init__(self, environ: dict[str, str]) -> None:
         """`environ`: what libraries read while they are imported."""
         self._process = subprocess.Popen(
-            [sys.executable, __file__],
+            [sys.executable, "-m", "tests.faults.warm"],
+            cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -116,6 +120,7 @@ def run(order: dict[str, Any]) -> None:
     sys.argv = order["argv"]
     code: Any = 1
     try:
+        machine.change(Path(order["argv"][0]), order["env"])
         runpy.run_path(sys.argv[0], run_name="__main__")
         code = 0
     except SystemExit as end:

@@ -50,6 +50,11 @@ class Drain:
     gone: str = ""  # why X stopped showing the posts halfway
     complete: bool = True  # False: cut by --limit or --latest, or by the end of the day's settled part
 
+    @property
+    def has_rest(self) -> bool:
+        """Is there more to come than what is landed? X showed the account no more, or its clock was behind."""
+        return bool(self.gone) or (holds_day(self.window, self.window.end) and not holds_day(self.window, self.end))
+
     def facts(self) -> JsonObject:
         """For the manifest."""
         return {
