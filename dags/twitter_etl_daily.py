@@ -140,7 +140,7 @@ class ScriptLog:
     """
 
     LINE = re.compile(r"\d{4}-\d\d-\d\dT[\d:]+Z (DEBUG|INFO|WARNING|ERROR|CRITICAL) +(.*)")
-    WIDTH = 90  # characters; a window of 1280 pixels shows some 95 before it cuts a line off
+    WIDTH = 80  # characters; a window of 1280 pixels shows some 86 before it cuts a line off
 
     def __init__(self, log: Any) -> None:
         self._log = log

@@ -360,7 +360,7 @@ def test_a_failure_is_told_as_errors_that_fit_the_screen(project: Project, logge
     errors = [event for level, event in shown if level == "error"]
     assert " ".join(event.strip() for event in errors) == REFUSED
     assert len(errors) > 1
-    assert max(len(event) for _, event in shown) <= 90
+    assert max(len(event) for _, event in shown) <= 80
     assert ("info", "nasa 2026-03-07: 1 page") in shown
     assert ("info", "X billed 12 posts; in all 0.060 USD") in shown
     assert failure.value.__context__ is None  # Airflow prints one traceback, not two
