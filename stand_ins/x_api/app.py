@@ -106,11 +106,12 @@ async def _no_such_path(request: Request, error: Exception) -> Response:
 def _view(simulator: Simulator, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
     async def view(request: Request) -> Response:
         path, query = request.url.path, dict(request.query_params)
+        requests = simulator.requests  # after a `reset` it is another list, which those before are not in
         fault = simulator.faults.take(path, is_page=endpoint.is_page)
         if fault and fault.name == "hang":
             await _hang(request, fault.seconds or 0.0)
         if fault and fault.name in ("hang", "reset"):
-            simulator.requests.append(ReceivedRequest(request.method, path, query, 0, fault.name))
+            requests.append(ReceivedRequest(request.method, path, query, 0, fault.name))
             return _Dropped()
         headers: dict[str, str] = {}
         form = dict(parse_qsl((await request.body()).decode())) if endpoint.method == "POST" else {}
@@ -131,7 +132,7 @@ def _view(simulator: Simulator, endpoint: Endpoint) -> Callable[[Request], Await
             status = body.status
             headers.update(body.headers)
             body = body.body
-        simulator.requests.append(ReceivedRequest(request.method, path, query, status, fault.name if fault else ""))
+        requests.append(ReceivedRequest(request.method, path, query, status, fault.name if fault else ""))
         headers["date"] = format_datetime(simulator.clock(), usegmt=True)
         return _response(status, body, headers, fault)
 

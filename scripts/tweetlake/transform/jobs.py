@@ -29,6 +29,7 @@ Make = Callable[[Pieces], Portion]
 MOST_JOBS = 8  # one process stores what the others make
 ROOM_MIB = 2048  # below it one process has to do
 SECONDS_TO_END = 5
+ENDING = (signal.SIGTERM, signal.SIGINT)
 MEMORY = Path("/proc/meminfo")
 MEMORY_OF_GROUP = Path("/sys/fs/cgroup/memory.max")  # of a container
 
@@ -152,7 +153,8 @@ class Team:
         inherited = [ours, *(worker.pipe for worker in self._workers)]
         process = fork.Process(target=work, args=(its, lines.fileno(), inherited, self._make), daemon=True)
         try:
-            process.start()
+            with signals_held_back():  # this process' way to end is not the worker's
+                process.start()
         except OSError as error:
             raise EtlError(
                 f"{self._jobs} processes can't be started: {error.strerror or error}.",
@@ -162,6 +164,16 @@ class Team:
         its.close()
         self._workers.append(Worker(process, ours, lines))
         self._idle.append(self._workers[-1])
+
+
+@contextlib.contextmanager
+def signals_held_back() -> Iterator[None]:
+    """Whatever is sent to end this process arrives after the context, and to a process born in it once it asks."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def death_of(worker: Worker) -> EtlError:
@@ -178,6 +190,7 @@ def work(pipe: Connection, lines: int, inherited: list[Connection], make: Make) 
     """A worker's life: lines in (`lines` is their file's descriptor), a portion out, until the pipe is closed."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of them: the parent ends its workers
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
     for other in inherited:  # open here, they would hide that the parent has gone
         other.close()
     with contextlib.suppress(EOFError, ConnectionError):
