@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import tweetlake
+from tweetlake.credentials import secrets_in
 from tweetlake.errors import BadDataError, EtlError, Stopped, StoppedError, UsageError
 from tweetlake.extract.prices import PRICES_SEEN_ON, Spend
 from tweetlake.load.destinations import Destination, open_destination
@@ -39,7 +40,7 @@ from tweetlake.raw import Page, RawCounts
 from tweetlake.reading.lines import Lines
 from tweetlake.reading.pages import read_pieces
 from tweetlake.s3 import S3
-from tweetlake.settings import Settings, read_settings, secrets_in
+from tweetlake.settings import Settings, read_settings
 from tweetlake.summary import Summary
 from tweetlake.times import utc_now
 from tweetlake.transform.rows import Rules

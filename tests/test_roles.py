@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 import yaml
+from tweetlake.credentials import read_env_file
 from tweetlake.extract.prices import PRICE_USD, PRICES_SEEN_ON
-from tweetlake.settings import read_env_file
 
 from tests.helpers.play import play
 

@@ -1,6 +1,7 @@
 """What this role wants of its variables beyond their types; told by playbooks/preflight.yml.
 
-What the script would say of them is asked of the script: tweetlake.settings. It needs the standard library alone.
+What the script would say of them is asked of the script (tweetlake.settings, tweetlake.credentials). It needs the
+standard library alone.
 """
 
 from __future__ import annotations
@@ -11,19 +12,16 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 
+from tweetlake.credentials import OAUTH1_NAMES, OAUTH2_NAMES, check_credential, read_credentials
 from tweetlake.errors import EtlError
 from tweetlake.extract.endpoints import check_query
 from tweetlake.settings import (
-    OAUTH1_NAMES,
-    OAUTH2_NAMES,
     Source,
     check_account,
     check_base_url,
-    check_credential,
     check_destination,
     check_name,
     parse_day,
-    read_credentials,
     read_encryption,
     usd_of,
 )

@@ -13,9 +13,10 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tweetlake.credentials import read_env_file
 from tweetlake.errors import DestinationError, EtlError
 from tweetlake.s3 import S3
-from tweetlake.settings import read_encryption, read_env_file, read_time_limits
+from tweetlake.settings import read_encryption, read_time_limits
 
 
 def write_and_read_back(destination: str, s3: S3) -> str:
