@@ -27,11 +27,13 @@ def main() -> int:
     report.progress(f"parsing alone: {parsing}")
     shares = etl.shares(base)
     ours, twarc = [], []
+    both_cores = [told("tweetlake, two processes", etl.script(base, BASE_POSTS, jobs=2))]
     ours.append(told("tweetlake", etl.script(base, BASE_POSTS)))
     ducks = [told("DuckDB", etl.duck(base, BASE_POSTS))]
     plain = told("json_normalize", etl.tutorial(base, BASE_POSTS))
     twarc.append(told("twarc-csv", etl.twarc_csv(base, BASE_POSTS)))
     posts = etl.write_five_fold(base, large)
+    both_cores.append(told("tweetlake, two processes", etl.script(large, posts, jobs=2)))
     ours.append(told("tweetlake", etl.script(large, posts)))
     ducks.append(told("DuckDB", etl.duck(large, posts)))
     twarc.append(told("twarc-csv", etl.twarc_csv(large, posts)))
@@ -44,7 +46,7 @@ def main() -> int:
     report.plot(runs, one_window, twarc)
     report.write(
         report.machine()
-        + report.peers(ours, Peers(twarc, ducks, plain), parsing, base.stat().st_size / MIB)
+        + report.peers(ours, Peers(both_cores, twarc, ducks, plain), parsing, base.stat().st_size / MIB)
         + report.steps(shares)
         + report.millions(runs, one_window)
         + report.daily(daily)

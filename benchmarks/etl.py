@@ -29,8 +29,7 @@ TWARC_EXTRA_COLUMNS = (
 LAKE = CACHE / "lake"
 PEER_CSV = CACHE / "peer.csv"
 PEER_PARQUET = CACHE / "peer.parquet"
-# One process, as the peers' figures are those of one.
-EVERYTHING = ("--include-replies", "--include-retweets", "--jobs", "1")
+EVERYTHING = ("--include-replies", "--include-retweets")
 
 
 @dataclass(frozen=True)
@@ -45,10 +44,12 @@ class Measured:
         return self.posts / self.cost.cpu_seconds
 
 
-def script(pages: Path, posts: int) -> Measured:
-    """From raw pages to CSV, Parquet and manifest. Raises RuntimeError unless all posts became rows."""
+def script(pages: Path, posts: int, *, jobs: int = 1) -> Measured:
+    """From raw pages to CSV, Parquet and manifest; with more `jobs` its memory is that of the largest process.
+    Raises RuntimeError unless all posts became rows."""
     shutil.rmtree(LAKE, ignore_errors=True)
-    cost = cost_of([sys.executable, str(SCRIPT), "--from-raw", str(pages), "--to", str(LAKE), *EVERYTHING])
+    options = [*EVERYTHING, "--jobs", str(jobs)]
+    cost = cost_of([sys.executable, str(SCRIPT), "--from-raw", str(pages), "--to", str(LAKE), *options])
     summary = json.loads(cost.output.splitlines()[-1])
     landed = sum(day["rows"] for day in summary["days"])
     if landed != posts:
@@ -147,7 +148,8 @@ def parsing_alone(pages: Path, parser: str) -> float:
 def shares(pages: Path) -> dict[str, float]:
     """CPU seconds of each step of the script on these pages."""
     shutil.rmtree(LAKE, ignore_errors=True)
-    command = [sys.executable, "-m", "benchmarks.shares", "--from-raw", str(pages), "--to", str(LAKE), *EVERYTHING]
+    command = [sys.executable, "-m", "benchmarks.shares", "--from-raw", str(pages), "--to", str(LAKE)]
+    command += [*EVERYTHING, "--jobs", "1"]
     found: dict[str, float] = json.loads(cost_of(command).output.splitlines()[-1])
     return found
 
