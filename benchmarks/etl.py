@@ -24,7 +24,7 @@ TWARC = Path(".cache/twarc-venv/bin/twarc2").absolute()
 # Without these twarc-csv drops every batch in which one of them occurs; its message names them.
 TWARC_EXTRA_COLUMNS = (
     "note_tweet.text,note_tweet.entities.urls,note_tweet.entities.hashtags,note_tweet.entities.mentions,"
-    "note_tweet.entities.cashtags,note_tweet.entities.annotations,author.public_metrics.like_count"
+    "note_tweet.entities.cashtags,note_tweet.entities.annotations,author.public_metrics.like_count,article.title"
 )
 LAKE = CACHE / "lake"
 PEER_CSV = CACHE / "peer.csv"
