@@ -237,6 +237,7 @@ def partitions_of(settings: Settings, recording: Recording, harvest: Harvest) ->
     only_day = recording.day or (settings.run_day if settings.latest else None)
     rows_of = Counter({only_day: harvest.rows.rows}) if only_day else harvest.rows.rows_of_days()
     days = [only_day] if only_day else sorted({*settings.days, *rows_of, *harvest.rejects.days}) or [settings.run_day]
+    newer_elsewhere = frozenset().union(*harvest.superseded.values())  # one set for all: a copy a day is half a GB
     for day in days:
         # A reject without any day goes to the last one.
         rejects_of = None if only_day else {day, *[None] * (day == days[-1])}
@@ -252,7 +253,7 @@ def partitions_of(settings: Settings, recording: Recording, harvest: Harvest) ->
             collected_at=recording.drain.collected_at if recording.drain else None,
             facts=facts_of(settings, recording, harvest, reasons)
             | {"superseded": sorted(harvest.superseded.get(day, ()))},
-            newer_elsewhere=frozenset().union(*harvest.superseded.values()),
+            newer_elsewhere=newer_elsewhere,
         )
 
 

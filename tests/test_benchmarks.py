@@ -12,7 +12,7 @@ def measured(posts: int, peak_rss_mib: float) -> Measured:
 
 def test_the_goals_beside_duckdb_are_those_at_500_000_posts() -> None:
     runs = [measured(100_000, 300), measured(500_000, 600)]
-    peers = report.Peers(runs, runs, measured(100_000, 900))
+    peers = report.Peers(runs, runs, runs, measured(100_000, 900))
     parsing = {"json": 1.0, "orjson": 1.0, "plain": 1.0}
     text = report.peers([measured(100_000, 900), measured(500_000, 200)], peers, parsing, 1)
     assert "| 500,000 posts: memory at most a third of DuckDB's (MiB) | 200 | 200 | yes |" in text
