@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tweetlake.columns import COLUMNS, arrow_schema, arrow_type
 from tweetlake.transform import schema
 
+from tests.fuzz.landing import land
 from tests.fuzz.pages import PROFILE, good_post, line_of
 from tests.helpers.etl import SCRIPT
 
@@ -85,3 +86,29 @@ def test_a_good_day_needs_no_pandas(tmp_path: Path) -> None:
     arguments = ["--from-raw", str(tmp_path / "pages.jsonl"), "--to", str(tmp_path / "lake")]
     done = subprocess.run([sys.executable, "-c", code, str(SCRIPT.parent), *arguments], check=False, timeout=60)
     assert done.returncode == 0
+
+
+def copy(text: str, likes: int) -> dict[str, Any]:
+    """A copy of one post; it can't have fewer than 0 likes."""
+    return good_post(1, text=text, public_metrics={"like_count": likes})
+
+
+@pytest.mark.parametrize(
+    ("copies", "lands", "rejected", "duplicates"),
+    [
+        ([copy("good", 5), copy("wrong", -1)], "good", 1, 0),
+        ([copy("old", 4), copy("good", 5), copy("wrong", -1), copy("wrong", -2)], "good", 2, 1),
+        ([copy("wrong", -1), copy("good", 5)], "good", 0, 1),
+        ([copy("wrong", -1), copy("wrong", -2)], None, 2, 0),
+    ],
+    ids=["the last is wrong", "the last two are wrong", "the first is wrong", "all are wrong"],
+)
+def test_a_wrong_copy_takes_no_place_of_a_good_one(
+    copies: list[dict[str, Any]], lands: str | None, rejected: int, duplicates: int
+) -> None:
+    for pages in (line_of(*copies, good_post(2)), b"".join(line_of(post) for post in [*copies, good_post(2)])):
+        landed = land(pages)
+        assert landed.texts == ({"2028000000000000001": lands} if lands else {}) | {"2028000000000000002": "post 2"}
+        assert {reject["reason"] for reject in landed.rejects} <= {"likes: a metric is below 0"}
+        assert (len(landed.rejects), landed.summary["left_out"].get("duplicates", 0)) == (rejected, duplicates)
+        assert landed.summary["posts_in"] == len(copies) + 1

@@ -253,13 +253,13 @@ def test_lines_are_counted_when_they_are_read(small_portions: None, tmp_path: Pa
 
 
 def started(pipe: IO[bytes], run: subprocess.Popen[str], workers: int) -> list[psutil.Process]:
-    """Write pages until there are so many workers, or more."""
+    """Write pages until there are so many workers, or, where it is quick, the second one as well."""
     line = line_of(*(good_post(n, text="long " * 2000) for n in range(50)))
     until = time.monotonic() + 60
     while time.monotonic() < until:
         pipe.write(line)
         found: list[psutil.Process] = psutil.Process(run.pid).children()
-        if len(found) >= workers:
+        if workers <= len(found) <= 2:
             return found
     raise AssertionError("no workers")
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ..columns import COLUMN_NAMES, Row
 from ..raw import JsonObject, Page, RawCounts
@@ -149,16 +150,24 @@ class Maker:
             self._make_piece()
 
     def finish(self, day: date | None) -> Portion:
-        """Of each post the last copy, checked."""
+        """Of each post the last copy that passes the checks: wrong ones after it are rejected, others duplicates."""
         self._make_piece()
-        portion, everything = self._portion, pa.concat_tables(self._pieces).combine_chunks()
-        table = last_copies(everything)
-        portion.left_out["duplicates"] += everything.num_rows - table.num_rows
-        portion.table, failures = schema.check(table, day)
-        for index, reason in failures.items():
-            (row,) = table.slice(index, 1).to_pylist()
-            self._reject(row["created_at"].date(), reason, {name: row[name] for name in COLUMN_NAMES})
-        return portion
+        portion, copies, passed = self._portion, pa.concat_tables(self._pieces).combine_chunks(), []
+        portion.left_out["duplicates"] += copies.num_rows
+        while True:
+            is_last = are_last(copies)
+            last = copies if pc.all(is_last).as_py() else copies.filter(is_last)
+            portion.left_out["duplicates"] -= last.num_rows
+            table, failures = schema.check(last, day)
+            passed.append(table)
+            if not failures:
+                portion.table = pa.concat_tables(passed)
+                return portion
+            for index, reason in failures.items():
+                (row,) = last.slice(index, 1).to_pylist()
+                self._reject(row["created_at"].date(), reason, {name: row[name] for name in COLUMN_NAMES})
+            wrong = last.column("id").take(pa.array(failures)).combine_chunks()
+            copies = copies.filter(pc.and_not(pc.is_in(copies.column("id"), value_set=wrong), is_last))
 
     def _note_source(self, page: Page) -> None:
         source = {name: page.own.get(name) for name in SOURCE}
@@ -185,10 +194,10 @@ class Maker:
             self._portion.rejects.append((day, reason, rejected_line(reason, post)))
 
 
-def last_copies(table: pa.Table) -> pa.Table:
-    """Of each id the last row: metrics of a later copy are newer."""
+def are_last(table: pa.Table) -> pa.Array:
+    """Whether no row after it has the same id, of each row: metrics of a later copy are newer."""
     ids: Any = table.column("id").cast(pa.uint64()).to_numpy()
     _, from_the_end = np.unique(ids[::-1], return_index=True)
-    if len(from_the_end) == len(ids):
-        return table
-    return table.take(pa.array(np.sort(len(ids) - 1 - from_the_end)))
+    last = np.zeros(len(ids), np.bool_)
+    last[len(ids) - 1 - from_the_end] = True
+    return pa.array(last)
