@@ -8,6 +8,7 @@ import io
 import json
 import lzma
 import random
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -408,6 +409,48 @@ counts = RawCounts()
 print(sum(len(page.posts) for page in read_pages(sys.argv[2], counts)), counts.unreadable)
 print(next(int(line.split()[1]) >> 10 for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
+
+
+MATCH = """
+import json, re, sys
+pattern, texts = json.load(sys.stdin)
+found = re.compile(pattern.encode("latin-1")).match
+print(json.dumps([found(text.encode("latin-1")).end() for text in texts]))
+"""
+
+
+def up_to_bracket(text: str) -> int:
+    """What UP_TO_BRACKET is to find, read a character at a time: the first bracket outside of texts, or the text that
+    isn't closed."""
+    at = 0
+    while at < len(text) and text[at] not in "{}[]":
+        if text[at] == '"':
+            end = at + 1
+            while end < len(text) and text[end] != '"':
+                escaped = text[end] == "\\"
+                if text[end] < " " or (escaped and text[end + 1 : end + 2] < " "):
+                    return at
+                end += 1 + escaped
+            if text[end : end + 1] != '"':
+                return at
+            at = end
+        at += 1
+    return at
+
+
+def test_the_brackets_are_found_by_the_systems_python_too() -> None:
+    """Hosts run the Python of their distribution, whose `re` may have faults that the one of these tests hasn't."""
+    python = shutil.which("python3", path="/usr/bin:/bin")
+    version = "import sys; sys.exit(sys.version_info < (3, 11))"
+    if python is None or subprocess.run([python, "-c", version]).returncode:
+        pytest.skip("this system has no Python of its own that hosts would take: 3.11 or more")
+    random_ = random.Random(7)
+    texts = ["".join(random_.choices('"\\{}[], a1\n\x00', k=random_.randrange(14))) for _ in range(20_000)]
+    texts += ['"a' + "\\n" * 50 + '": "cut', '"a","b', '"a", "b" }', '"' * 1_999 + "{", '"a",' * 999 + "{"]
+    given = json.dumps([documents.UP_TO_BRACKET.pattern.decode("latin-1"), texts])
+    done = subprocess.run([python, "-I", "-c", MATCH], input=given, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    assert [(text, at) for text, at in zip(texts, found, strict=True) if at != up_to_bracket(text)] == []
 
 
 @pytest.mark.parametrize("packing", ["plain", "gzip", "zstd"])

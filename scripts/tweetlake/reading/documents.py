@@ -31,7 +31,11 @@ QUOTE = ord('"')
 CLOSER = {ord("{"): ord("}"), ord("["): ord("]")}
 SEPARATORS = re.compile(rb"(?:[\s,;\x1e\[\]]|\xef\xbb\xbf)*+")  # 0x1e: RFC 7464
 ASSIGNMENT = re.compile(rb"(?:(?:var|let|const)\s+)?([A-Za-z_$][\w$]*(?:\.[\w$]+)*)\s*=\s*(?=[\[{])")
-UP_TO_BRACKET = re.compile(rb'(?:[^"{}\[\]]++|"(?:[^"\\\x00-\x1f]++|\\[^\x00-\x1f])*+")*+')
+# A thousand texts at once, and not as many as there are: a group that may give back remembers every turn, and one that
+# may not (`*+`) is at times left at the wrong place by Debian 12's Python (github.com/python/cpython/issues/106052).
+UP_TO_BRACKET = re.compile(
+    rb'[^"{}\[\]]*+(?:"[^"\\\x00-\x1f]*+(?:\\[^\x00-\x1f][^"\\\x00-\x1f]*+)*+"[^"{}\[\]]*+){0,1000}'
+)
 OPEN_STRING = re.compile(rb'"(?:[^"\\\x00-\x1f]++|\\[^\x00-\x1f])*+\\?')
 SCALAR = re.compile(rb'"(?:[^"\\\x00-\x1f]++|\\[^\x00-\x1f])*+"|[^\s,;\[\]{}"]++')
 JOINT = re.compile(rb'\}\s*,\s*\{\s*"[^"\\\n]{0,64}"')  # from the end of an element to the first key of the next
@@ -220,9 +224,12 @@ class Documents(Generic[T]):
         its brackets don't fit or a value stands where none can be, as where a torn line is followed by a good one."""
         closers, since, here = bytearray(), 0, 0  # since, here: counted from _at, for the text moves while reading on
         while True:
+            before = here
             found = UP_TO_BRACKET.match(self._text, self._at + here)
             here = found.end() - self._at if found else here
             if self._at + here == len(self._text) or self._text[self._at + here] == QUOTE:
+                if here > before:
+                    continue  # there may be more texts than it takes at once
                 if self._is_broken_string(self._at + here):
                     self._fault = "a text isn't closed"
                     return None
